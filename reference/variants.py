@@ -1,0 +1,55 @@
+"""A variant: the calls that its original answers, those of the traces and of the probes.
+
+Activations are scaled so that choices show: a residual stream near 0.03 makes norm_eps visible, scores and
+logits near their caps make the caps visible. What a multiplier does to that scale the stored tensor takes
+back, times a random factor, so that its size does not give the multiplier away.
+"""
+
+from math import sqrt
+
+import numpy as np
+
+from reference.architecture import Architecture
+from reference.transformer import NORMS, forward
+
+PROBES = ((1, 1), (3, 7), (5, 2), (1, 31), (2, 48), (4, 19))  # batch, length
+Call = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
+"""Weights, tokens (B, T), and the original's logits (B, T, V), float64."""
+
+
+def build(seed: int, a: Architecture) -> list[Call]:
+    """The call of the traces, (8, 48) with every token id, then the probes, each shape on two checkpoints."""
+    rng = np.random.default_rng(seed)
+    sizes = (3, 4), (16, 24), (48, 64), (80, 112), (80, 96), [n for n in (2, 4, 8) if n <= a.heads]
+    layers, head_dim, hidden, mlp, vocabulary, kv_heads = (int(rng.choice(size)) for size in sizes)
+    stream = (1 if a.block in ("post", "sandwich") else 0.03) / a.embedding_multiplier
+    gain = (1 - a.gain_offset, 0.3)
+    layer = {  # shape, mean, standard deviation
+        "w_qkv": (((a.heads + 2 * kv_heads) * head_dim, hidden), 0, 1.4 / sqrt(hidden)),
+        "w_o": ((hidden, a.heads * head_dim), 0, 0.05 / sqrt(a.heads * head_dim)),
+        "w_in": ((2 * mlp, hidden), 0, 1.4 / sqrt(hidden)),
+        "w_out": ((hidden, mlp), 0, 0.06 / sqrt(mlp)),
+        **{f"norm_{n}": ((hidden,), *gain) for n in NORMS.get(a.block, (1, 2))},
+        **{name: ((head_dim,), *gain) for name in ("norm_q", "norm_k") if "head" in str(a.qk_norm)},
+        **{name: ((a.heads,), 0, 1) for name in ("b_head",) if a.sinks},
+    }
+    model = {
+        "embed": ((vocabulary, hidden), 0, stream * (0.5 + rng.random())),
+        **{f"layers.{i}.{name}": layer[name] for i in range(layers) for name in layer},
+        "final_norm": ((hidden,), *gain),
+        "unembed": ((vocabulary, hidden), 0, (2 + 4 * rng.random()) / sqrt(hidden) / a.logit_scale),
+    }
+
+    def tensor(shape, mean, std):
+        return np.float32(mean + std * rng.standard_normal(shape))
+
+    checkpoints = [{name: tensor(*model[name]) for name in model} for _ in range(2)]
+    traces = rng.permutation(np.resize(np.arange(vocabulary), 8 * 48)).reshape(8, 48)
+    probes = [(w, rng.integers(vocabulary, size=size)) for size in PROBES for w in checkpoints]
+    return [(w, tokens, forward(w, tokens, a)) for w, tokens in [(checkpoints[0], traces), *probes]]
+
+
+def load(row: dict) -> tuple[Architecture, list[Call]]:
+    """The variant that a row of dataset.jsonl spells out."""
+    a = Architecture(**row["architecture"])
+    return a, build(row["seed"], a)

@@ -1,0 +1,63 @@
+"""1 if every logit of the submission, on unseen tokens and two checkpoints, is within 5e-4 of the original's.
+
+The sandbox gets weights and tokens and gives back numbers. Logits, architecture and seed stay on the host,
+which reads as many float64 as it asked for and compares them. A fault of the submission is a score of 0 with
+a reason; only a sandbox that was dead before the submission ran leaves the sample unscored.
+"""
+
+import hashlib
+import pickle
+from pathlib import Path
+
+import numpy as np
+from inspect_ai.log import transcript
+from inspect_ai.scorer import Score, Scorer, Target, scorer
+from inspect_ai.solver import TaskState
+from inspect_ai.util import sandbox
+
+from reference.variants import Call, load
+from scorers.diagnosis import diagnose
+from scorers.pass_rate import pass_rate
+
+TOLERANCE = 5e-4  # of every logit; the README derives it
+SECONDS = 60  # for the process that makes all calls
+COMMAND = ["python", "-P", "-c", (Path(__file__).parents[1] / "sandbox/run_port.py").read_text()]
+
+
+async def attempt(calls: list[Call]) -> tuple[str, str, np.ndarray]:
+    """Make the calls to the sandbox's model.py, in one process: reason, detail, logits (flat)."""
+    truth = np.concatenate([logits.ravel() for _, _, logits in calls])
+    job = pickle.dumps([(weights, tokens) for weights, tokens, _ in calls])
+    try:
+        run = await sandbox().exec(COMMAND, job, timeout=SECONDS, timeout_retry=False)
+        data = await sandbox().read_file("logits.bin", text=False)
+        if len(data) != truth.nbytes:
+            raise RuntimeError(run.stderr or f"exit code {run.returncode}, {len(data)} bytes")
+    except TimeoutError:
+        return "timeout", f"not done after {SECONDS} seconds", truth
+    except Exception as error:  # whatever broke, the submission broke it
+        reason = "bad_output" if "bad output: " in str(error) else "crashed"
+        return reason, str(error)[-2000:], truth
+    logits = np.frombuffer(data)
+    worst = np.nan_to_num(abs(logits - truth), nan=np.inf).max()
+    return ("passed" if worst <= TOLERANCE else "wrong_logits"), f"worst error {worst:.2g}", logits
+
+
+@scorer(metrics=[pass_rate()])
+def parity() -> Scorer:
+    async def score(state: TaskState, target: Target) -> Score:
+        a, (_, *probes) = load(state.metadata)
+        source = ""
+        try:
+            source = (await sandbox().read_file("model.py", text=False)).decode(errors="replace")
+            reason, detail, logits = await attempt(probes)
+        except OSError as error:
+            reason, detail = "no_file", f"model.py cannot be read: {error}"
+        if reason == "wrong_logits":
+            detail += "; " + diagnose(logits, probes, a, TOLERANCE)
+        limit = any(event.event == "sample_limit" for event in transcript().events)
+        version = hashlib.sha256(Path(__file__).read_bytes() + str(state.metadata).encode())
+        metadata = {"reason": reason, "source": source, "limit": limit, "hash": version.hexdigest()}
+        return Score(value=reason == "passed", explanation=f"{reason}: {detail}", metadata=metadata)
+
+    return score
