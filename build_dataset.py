@@ -24,7 +24,7 @@ from rich.progress import track
 
 from reference.architecture import SETTINGS, Architecture, departures
 from reference.transformer import forward
-from reference.variants import Call, build, load
+from reference.variants import build, load
 
 MARGIN = 5e-3
 """Ten times the tolerance: what every wrong port is off by."""
@@ -109,7 +109,7 @@ def changes(a: Architecture, weights: dict[str, np.ndarray]) -> Iterator[Archite
             yield replace(a, **{one: first, other: second})
 
 
-def distance(port: Architecture, traces: Call) -> float:
+def distance(port: Architecture, traces: tuple) -> float:
     """Worst absolute error of a port on the traces, or on the first two of them if that is enough; inf if
     the parameters do not fit it."""
     weights, tokens, logits = traces
@@ -124,7 +124,7 @@ def distance(port: Architecture, traces: Call) -> float:
     return np.nan_to_num(error, nan=np.inf)
 
 
-def nearest(a: Architecture, traces: Call) -> tuple[float, Architecture | None]:
+def nearest(a: Architecture, traces: tuple) -> tuple[float, Architecture | None]:
     """The first port that is too near the original and its distance, or (inf, None): then it is certified."""
     for port in changes(a, traces[0]):
         if (error := distance(port, traces)) < MARGIN:
@@ -132,7 +132,7 @@ def nearest(a: Architecture, traces: Call) -> tuple[float, Architecture | None]:
     return np.inf, None
 
 
-def mixed(a: Architecture, seed: int, traces: Call) -> bool:
+def mixed(a: Architecture, seed: int, traces: tuple) -> bool:
     """Do departures show at position 0 and others only later, some in the parameters and others not at all?"""
     weights, tokens, logits = traces
     undone = [replace(a, **{name: SETTINGS[name][0]}) for name in departures(a)]
@@ -142,7 +142,7 @@ def mixed(a: Architecture, seed: int, traces: Call) -> bool:
     return len(later) == len(visible) == 2
 
 
-def digest(calls: list[Call]) -> str:
+def digest(calls: list[tuple]) -> str:
     """Hash of all logits of a variant, to three decimals, which no platform moves."""
     rounded = [np.round(logits, 3) + 0.0 for _, _, logits in calls]
     return hashlib.sha256(b"".join(z.tobytes() for z in rounded)).hexdigest()[:16]
@@ -227,7 +227,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Write certified variants as rows of a dataset.")
     parser.add_argument("--departures", type=int, nargs="+", default=LADDER, help="rungs (2 4 6 8)")
     parser.add_argument("--count", type=int, default=1, help="variants per rung (1)")
-    parser.add_argument("--seed", type=int, default=0, help="seeds are SEED * 1000000 + 0, 1, ...")
+    parser.add_argument("--seed", type=int, default=0, help="another one gives other variants (0)")
     parser.add_argument(
         "--mixed", action="store_true", help="only variants that mix kinds of departures"
     )
@@ -238,7 +238,7 @@ def main() -> None:
     rows = []
     with Pool() as pool:
         for k in options.departures:
-            found = certified_rows(pool, options.seed * 1_000_000, k, options.mixed)
+            found = certified_rows(pool, options.seed * 1_000_000 + k * 50_000, k, options.mixed)
             rows += list(track(islice(found, options.count), f"{k} departures", options.count))
     options.out.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     print(f"{len(rows)} certified variants in {options.out}")

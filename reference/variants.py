@@ -13,12 +13,11 @@ from reference.architecture import Architecture
 from reference.transformer import NORMS, forward
 
 PROBES = ((1, 1), (3, 7), (5, 2), (1, 31), (2, 48), (4, 19))  # batch, length
-Call = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
-"""Weights, tokens (B, T), and the original's logits (B, T, V), float64."""
 
 
-def build(seed: int, a: Architecture) -> list[Call]:
-    """The call of the traces, (8, 48) with every token id, then the probes, each shape on two checkpoints."""
+def build(seed: int, a: Architecture) -> list[tuple]:
+    """Calls: weights, tokens (B, T), and the original's logits (B, T, V) in float64. The first is that of the
+    traces, (8, 48) with every token id; the others are the probes, each shape with both checkpoints."""
     rng = np.random.default_rng(seed)
     sizes = (3, 4), (16, 24), (48, 64), (80, 112), (80, 96), [n for n in (2, 4, 8) if n <= a.heads]
     layers, head_dim, hidden, mlp, vocabulary, kv_heads = (int(rng.choice(size)) for size in sizes)
@@ -49,7 +48,7 @@ def build(seed: int, a: Architecture) -> list[Call]:
     return [(w, tokens, forward(w, tokens, a)) for w, tokens in [(checkpoints[0], traces), *probes]]
 
 
-def load(row: dict) -> tuple[Architecture, list[Call]]:
+def load(row: dict) -> tuple[Architecture, list[tuple]]:
     """The variant that a row of dataset.jsonl spells out."""
     a = Architecture(**row["architecture"])
     return a, build(row["seed"], a)

@@ -1,4 +1,4 @@
-"""What is wrong with a failing port, in words: which departures it missed, else where its error starts."""
+"""What is wrong with a failing port, in words: where its error starts and which departures it missed."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -7,25 +7,25 @@ import numpy as np
 
 from reference.architecture import SETTINGS, Architecture, departures
 from reference.transformer import forward
-from reference.variants import Call
 
 
-def diagnose(logits: np.ndarray, calls: list[Call], a: Architecture, tolerance: float) -> str:
-    """Looks for the original with departures undone, or with one set otherwise, that gives these logits."""
+def diagnose(logits: np.ndarray, calls: list[tuple], a: Architecture, tolerance: float) -> str:
+    """Looks for departures that, undone, or one of them set otherwise, make the original such a port.
+    logits: what the port answered to the calls (weights, tokens, logits), flat."""
+    ends = np.cumsum([truth.size for _, _, truth in calls])
+    parts = zip(calls, np.split(logits, ends[:-1]))
+    answers = [(w, tokens, part.reshape(truth.shape)) for (w, tokens, truth), part in parts]
 
-    def wrong(port, calls):
-        answers = np.concatenate([forward(w, tokens, port).ravel() for w, tokens, _ in calls])
-        return ~(abs(answers - logits[: answers.size]) <= tolerance)
+    def wrong(port):
+        return (~(abs(forward(w, tokens, port) - z) <= tolerance) for w, tokens, z in answers)
 
+    starts = {n: bad.any((0, 2)).argmax() for n, bad in enumerate(wrong(a), 1) if bad.any()}
+    where = f"wrong from position {min(starts.values())}, in probes {[*starts]}"
     hidden = departures(a)
-    changes = [{name: setting} for name in hidden for setting in SETTINGS[name][1:6]]
-    for n in range(1, len(hidden) + 1):
-        changes += [
-            {name: SETTINGS[name][0] for name in names} for names in combinations(hidden, n)
-        ]
+    subsets = [names for n in range(1, len(hidden) + 1) for names in combinations(hidden, n)]
+    changes = [{name: SETTINGS[name][0] for name in names} for names in subsets]
+    changes += [{name: setting} for name in hidden for setting in SETTINGS[name][1:6]]
     for change in changes:
-        port = replace(a, **change)
-        if not wrong(port, calls[:1]).any() and not wrong(port, calls).any():
-            return f"missed: {', '.join(change)} (it computes {change})"
-    positions = np.concatenate([np.indices(expected.shape)[1].ravel() for _, _, expected in calls])
-    return f"first wrong at position {positions[wrong(a, calls)].min()}"
+        if not any(bad.any() for bad in wrong(replace(a, **change))):
+            return f"{where}; missed {', '.join(change)}: it computes {change}"
+    return f"{where}; not explained by departures undone"

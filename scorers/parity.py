@@ -15,7 +15,7 @@ from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 from inspect_ai.util import sandbox
 
-from reference.variants import Call, load
+from reference.variants import load
 from scorers.diagnosis import diagnose
 from scorers.pass_rate import pass_rate
 
@@ -24,23 +24,24 @@ SECONDS = 60  # for the process that makes all calls
 COMMAND = ["python", "-P", "-c", (Path(__file__).parents[1] / "sandbox/run_port.py").read_text()]
 
 
-async def attempt(calls: list[Call]) -> tuple[str, str, np.ndarray]:
-    """Make the calls to the sandbox's model.py, in one process: reason, detail, logits (flat)."""
+async def attempt(calls: list[tuple]) -> tuple[str, str, np.ndarray]:
+    """Make the calls to the sandbox's model.py, in one process: reason, detail, logits (flat).
+    calls: (weights, tokens (B, T), the original's logits (B, T, V))."""
     truth = np.concatenate([logits.ravel() for _, _, logits in calls])
     job = pickle.dumps([(weights, tokens) for weights, tokens, _ in calls])
     try:
         run = await sandbox().exec(COMMAND, job, timeout=SECONDS, timeout_retry=False)
-        data = await sandbox().read_file("logits.bin", text=False)
-        if len(data) != truth.nbytes:
-            raise RuntimeError(run.stderr or f"exit code {run.returncode}, {len(data)} bytes")
+        logits = np.frombuffer(await sandbox().read_file("logits.bin", text=False))
+        if logits.size != truth.size:
+            raise RuntimeError(run.stderr or f"exit code {run.returncode}, {logits.size} logits")
     except TimeoutError:
         return "timeout", f"not done after {SECONDS} seconds", truth
     except Exception as error:  # whatever broke, the submission broke it
         reason = "bad_output" if "bad output: " in str(error) else "crashed"
         return reason, str(error)[-2000:], truth
-    logits = np.frombuffer(data)
     worst = np.nan_to_num(abs(logits - truth), nan=np.inf).max()
-    return ("passed" if worst <= TOLERANCE else "wrong_logits"), f"worst error {worst:.2g}", logits
+    reason = "passed" if worst <= TOLERANCE else "wrong_logits"
+    return reason, f"worst absolute error {worst:.2g}", logits
 
 
 @scorer(metrics=[pass_rate()])
@@ -56,8 +57,10 @@ def parity() -> Scorer:
         if reason == "wrong_logits":
             detail += "; " + diagnose(logits, probes, a, TOLERANCE)
         limit = any(event.event == "sample_limit" for event in transcript().events)
-        version = hashlib.sha256(Path(__file__).read_bytes() + str(state.metadata).encode())
-        metadata = {"reason": reason, "source": source, "limit": limit, "hash": version.hexdigest()}
-        return Score(value=reason == "passed", explanation=f"{reason}: {detail}", metadata=metadata)
+        code = hashlib.sha256(Path(__file__).read_bytes() + str(state.metadata).encode())
+        facts = {"reason": reason, "source": source, "limit": limit, "hash": code.hexdigest()}
+        return Score(
+            value=int(reason == "passed"), explanation=f"{reason}: {detail}", metadata=facts
+        )
 
     return score

@@ -4,11 +4,10 @@ from contextvars import ContextVar
 
 from inspect_ai.tool import Tool, tool
 
-from reference.variants import Call
 from scorers.parity import attempt
 
-traces: ContextVar[Call] = ContextVar("traces")
-"""Those of the sample that runs in this context."""
+traces: ContextVar[tuple] = ContextVar("traces")
+"""The call of the traces of the sample that runs in this context."""
 
 
 @tool
