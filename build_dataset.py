@@ -152,7 +152,7 @@ def certified_row(seed: int, count: int, mix: bool) -> dict[str, Any] | None:
     """The row of this seed if its variant is certified (and mixed, where that is asked for)."""
     a = draw(seed, count)
     calls = build(seed, a)
-    if mix and not mixed(a, seed, calls[0]) or nearest(a, calls[0])[1]:
+    if (mix and not mixed(a, seed, calls[0])) or nearest(a, calls[0])[1]:
         return None
     spelled_out = {"heads": a.heads, **departures(a)}
     row = {"id": f"{count}-{seed}", "seed": seed, "departures": count}

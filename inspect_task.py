@@ -10,6 +10,7 @@ from inspect_ai.dataset import Sample
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.tool import bash, python
 from inspect_ai.util import sandbox
+from inspect_ai.util._sandbox.local import LocalSandboxEnvironment
 
 from build_dataset import read_rows
 from reference.variants import load
@@ -40,7 +41,7 @@ def stage() -> Solver:
     """Puts weights.npz and traces.npz into the working directory."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        if state.model.api != "mockllm" and (await sandbox().connection()).type == "local":
+        if state.model.api != "mockllm" and isinstance(sandbox()._sandbox, LocalSandboxEnvironment):  # type: ignore[attr-defined]
             raise RuntimeError("the local sandbox does not isolate: use --sandbox docker")
         _, ((weights, tokens, logits), *_) = load(state.metadata)
         traces.set((weights, tokens, logits))

@@ -11,8 +11,8 @@ def pass_rate() -> Metric:
     """Pass rate with its 95% Wilson interval, of all attempts and per departures; counts of the reasons."""
 
     def compute(scores: list[SampleScore]) -> dict[str, float]:
-        attempts = [(s.sample_metadata["departures"], s.score.as_int()) for s in scores]
-        values: dict[str, float] = dict(Counter(s.score.metadata["reason"] for s in scores))
+        attempts = [((s.sample_metadata or {})["departures"], s.score.as_int()) for s in scores]
+        values: dict[str, float] = dict(Counter((s.score.metadata or {})["reason"] for s in scores))
         for k in dict.fromkeys(k for departures, _ in attempts for k in ("all", departures)):
             passed = [value for departures, value in attempts if k in ("all", departures)]
             low, high = binomtest(sum(passed), len(passed)).proportion_ci(method="wilson")
