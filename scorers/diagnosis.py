@@ -9,9 +9,9 @@ from reference.architecture import SETTINGS, Architecture, departures
 from reference.transformer import forward
 
 
-def diagnose(logits: np.ndarray, calls: list[tuple], a: Architecture, tolerance: float) -> str:
-    """Looks for departures that, undone, or one of them set otherwise, make the original such a port.
-    logits: what the port answered to the calls (weights, tokens, logits), flat."""
+def diagnose(logits: np.ndarray, calls: list[tuple], a: Architecture, tolerance: float):
+    """In words, where the logits (flat, of all calls) are wrong; and the departures, undone or one of them
+    set otherwise, that make the original answer the calls (weights, tokens, logits) like this, or None."""
     ends = np.cumsum([truth.size for _, _, truth in calls])
     parts = zip(calls, np.split(logits, ends[:-1]))
     answers = [(w, tokens, part.reshape(truth.shape)) for (w, tokens, truth), part in parts]
@@ -27,5 +27,5 @@ def diagnose(logits: np.ndarray, calls: list[tuple], a: Architecture, tolerance:
     changes += [{name: setting} for name in hidden for setting in SETTINGS[name][1:6]]
     for change in changes:
         if not any(bad.any() for bad in wrong(replace(a, **change))):
-            return f"{where}; missed {', '.join(change)}: it computes {change}"
-    return f"{where}; not explained by departures undone"
+            return where, change
+    return where, None

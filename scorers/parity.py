@@ -48,19 +48,20 @@ async def attempt(calls: list[tuple]) -> tuple[str, str, np.ndarray]:
 def parity() -> Scorer:
     async def score(state: TaskState, target: Target) -> Score:
         a, (_, *probes) = load(state.metadata)
-        source = ""
+        source, missed = "", None
         try:
             source = (await sandbox().read_file("model.py", text=False)).decode(errors="replace")
             reason, detail, logits = await attempt(probes)
         except OSError as error:
             reason, detail = "no_file", f"model.py cannot be read: {error}"
         if reason == "wrong_logits":
-            detail += "; " + diagnose(logits, probes, a, TOLERANCE)
+            where, missed = diagnose(logits, probes, a, TOLERANCE)
+            detail += f"; {where}; missed: {missed or 'more than departures undone'}"
         limit = any(event.event == "sample_limit" for event in transcript().events)
-        code = hashlib.sha256(Path(__file__).read_bytes() + str(state.metadata).encode())
-        facts = {"reason": reason, "source": source, "limit": limit, "hash": code.hexdigest()}
+        code = hashlib.sha256(f"{state.metadata}{Path(__file__).read_text()}".encode()).hexdigest()
+        info = {"reason": reason, "missed": missed, "source": source, "limit": limit, "hash": code}
         return Score(
-            value=int(reason == "passed"), explanation=f"{reason}: {detail}", metadata=facts
+            value=int(reason == "passed"), explanation=f"{reason}: {detail}", metadata=info
         )
 
     return score

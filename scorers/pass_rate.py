@@ -12,11 +12,11 @@ def pass_rate() -> Metric:
 
     def compute(scores: list[SampleScore]) -> dict[str, float]:
         attempts = [((s.sample_metadata or {})["departures"], s.score.as_int()) for s in scores]
-        values: dict[str, float] = dict(Counter((s.score.metadata or {})["reason"] for s in scores))
+        values: dict[str, float] = {}
         for k in dict.fromkeys(k for departures, _ in attempts for k in ("all", departures)):
             passed = [value for departures, value in attempts if k in ("all", departures)]
             low, high = binomtest(sum(passed), len(passed)).proportion_ci(method="wilson")
             values |= {f"pass_{k}": sum(passed) / len(passed), f"low_{k}": low, f"high_{k}": high}
-        return values
+        return values | Counter((s.score.metadata or {})["reason"] for s in scores)
 
     return compute

@@ -1,0 +1,463 @@
+"""The whole task as it is run: Inspect's command line and its Anthropic client, in Docker containers, and every
+way in which a submission can be right or wrong, in the local sandbox."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from inspect_ai import eval as run_eval
+from inspect_ai.log import list_eval_logs, read_eval_log
+from inspect_ai.model import ModelOutput, ModelUsage, get_model
+
+from inspect_task import orphan_checkpoint
+from messages_api import MessagesAPI
+from reference.variants import load
+
+ROOT = Path(__file__).parents[1]
+ROWS = [json.loads(line) for line in (ROOT / "dataset.jsonl").read_text().splitlines()]
+ROW = min(ROWS, key=lambda row: row["departures"])
+SECRETS = {str(row[name]) for row in ROWS for name in ("seed", "hash")}.union(
+    *(row["architecture"].keys() - {"heads"} for row in ROWS)
+)
+WRONG = """
+def forward(weights, tokens):
+    return weights["embed"][tokens] @ weights["unembed"].T
+"""
+
+
+def original(row: dict) -> str:
+    """Source of the lost model as the function right(weights, tokens), for a Python that has NumPy only."""
+    nodes = [
+        node
+        for name in ("architecture", "transformer")
+        for node in ast.parse((ROOT / f"reference/{name}.py").read_text()).body
+        if not isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    return f"""
+import math
+from dataclasses import dataclass, field, fields
+from math import inf
+import numpy as np
+erf = np.vectorize(math.erf, otypes=[float])
+expit = lambda x: 1 / (1 + np.exp(-x))
+{ast.unparse(ast.Module(nodes, []))}
+lost_forward = forward
+def right(weights, tokens):
+    return lost_forward(weights, tokens, Architecture(**{row["architecture"]}))
+def forward(weights, tokens):
+    return right(weights, tokens)
+"""
+
+
+RIGHT = original(ROW)
+
+
+def write(files: dict[str, str | bytes]) -> tuple[str, dict]:
+    """The python call that writes files."""
+    data = {k: v.encode() if isinstance(v, str) else v for k, v in files.items()}
+    code = f"for name, data in {data!r}.items():\n    open(name, 'wb').write(data)"
+    return "python", {"code": code}
+
+
+CHECK = ("check_port", {})
+SUBMIT = ("submit", {"answer": "done"})
+
+
+def leaked(text: str) -> set[str]:
+    """The secrets that a text tells."""
+    return {secret for secret in SECRETS if re.search(rf"\b{secret}\b", text)}
+
+
+def told(sample) -> list[str]:
+    """What the tools answered."""
+    return [message.text for message in sample.messages if message.role == "tool"]
+
+
+def score(sample):
+    return sample.scores["parity"]
+
+
+# The command line and the real client
+
+
+def start(log_dir: Path, *arguments: str, **environment: str | None) -> subprocess.Popen:
+    """The README's command; a variable that is None is not set."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("INSPECT_", "ANTHROPIC_"))
+    }
+    settings = {"ANTHROPIC_API_KEY": "dummy", "NO_PROXY": "127.0.0.1", "COLUMNS": "300"}
+    variables = inherited | settings | environment
+    command = ["inspect", "eval", "inspect_task.py", "--display", "plain", "--log-dir", log_dir]
+    return subprocess.Popen(
+        [*command, *arguments],
+        cwd=ROOT,
+        env={name: value for name, value in variables.items() if value is not None},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def the_log(log_dir: Path):
+    (info,) = list_eval_logs(str(log_dir))
+    return read_eval_log(info)
+
+
+def containers_and_networks(docker) -> set[str]:
+    names = docker("ps", "-a", "--format", "{{.Names}}")
+    return {*names, *docker("network", "ls", "--format", "{{.Name}}")}
+
+
+@pytest.fixture(scope="module")
+def wrong_run(docker, tmp_path_factory):
+    """All rows twice, in Docker, by a client that looks around and submits a wrong port: API, log, leftovers."""
+    look = "ls -la; env; id; python -c 'import numpy as np; print({**np.load(\"weights.npz\")}.keys())'"
+    bash = ("bash", {"command": look})
+    script = [["I look around.", bash], write({"model.py": WRONG}), CHECK, SUBMIT]
+    log_dir, before = tmp_path_factory.mktemp("wrong"), containers_and_networks(docker)
+    with MessagesAPI(script) as api:
+        run = start(log_dir, "--epochs", "2", ANTHROPIC_BASE_URL=api.url)
+        output, _ = run.communicate()
+    assert run.returncode == 0, output
+    return api, the_log(log_dir), containers_and_networks(docker) - before
+
+
+def test_default_model(wrong_run):
+    """.env makes claude-haiku-4-5 the default, and it is the model that the client asks for."""
+    api, log, _ = wrong_run
+    assert log.eval.model == "anthropic/claude-haiku-4-5"
+    assert {request.body["model"] for request in api.requests} == {"claude-haiku-4-5"}
+
+
+def test_every_sample_is_scored(wrong_run):
+    """4 rows x 2 epochs end without an error, each from the start of its own conversation."""
+    api, log, _ = wrong_run
+    assert log.status == "success" and not any(sample.error for sample in log.samples)
+    attempts = {(sample.id, sample.epoch) for sample in log.samples}
+    assert attempts == {(row["id"], epoch) for row in ROWS for epoch in (1, 2)}
+    assert len(log.samples) == len(attempts)
+    assert len(api.requests) == 4 * len(attempts)
+    for sample in log.samples:
+        looked, wrote, checked = told(sample)
+        assert "uid=1000" in looked and "weights.npz" in looked and "traces.npz" in looked
+        assert wrote.strip() == "" and checked.startswith("worst absolute error ")
+        assert sample.model_usage[log.eval.model].output_tokens > 0
+
+
+def test_a_wrong_port_scores_0(wrong_run):
+    """The score says why, in a word and in words, and keeps the source."""
+    _, log, _ = wrong_run
+    for sample in log.samples:
+        assert score(sample).value == 0
+        assert score(sample).metadata["reason"] == "wrong_logits"
+        assert score(sample).metadata["source"] == WRONG
+        assert score(sample).metadata["limit"] is False
+        assert score(sample).explanation.startswith("wrong_logits: worst absolute error ")
+        assert "from position 0" in score(sample).explanation
+    values = {name: metric.value for name, metric in log.results.scores[0].metrics.items()}
+    assert values["wrong_logits"] == 8 and values["pass_all"] == 0
+    assert {f"pass_{row['departures']}" for row in ROWS} <= values.keys()
+
+
+def test_the_service_sees_no_secret(wrong_run):
+    """No seed, departure or hash is in a request: prompt, tools' descriptions, their answers, headers."""
+    api, _, _ = wrong_run
+    assert len(SECRETS) > 2 * len(ROWS)
+    assert leaked(repr(ROWS)) == SECRETS  # the search finds what is there
+    for request in api.requests:
+        assert leaked(request.text) == set()
+
+
+def test_nothing_is_left_of_the_containers(wrong_run):
+    """`docker ps -a` and `docker network ls` are as before."""
+    *_, leftovers = wrong_run
+    assert leftovers == set()
+
+
+def test_a_right_port_scores_1_through_the_client(docker, tmp_path):
+    """The lost model's own code, written through the API into a container, passes."""
+    script = [write({"model.py": RIGHT}), CHECK, SUBMIT]
+    with MessagesAPI(script) as api:
+        run = start(tmp_path, "--sample-id", ROW["id"], ANTHROPIC_BASE_URL=api.url)
+        output, _ = run.communicate()
+    assert run.returncode == 0, output
+    (sample,) = the_log(tmp_path).samples
+    assert score(sample).value == 1, score(sample).explanation
+    assert score(sample).metadata["source"] == RIGHT
+    assert float(told(sample)[-1].split()[-1]) <= 5e-4
+
+
+REFUSALS = {  # arguments, environment, what is said, lines
+    "no such rung": (["-T", "departures=3"], {}, "has no row with 3 departures", 1),
+    "no such dataset": (["-T", "dataset=missing.jsonl"], {}, "missing.jsonl cannot be read", 1),
+    "no key": ([], {"ANTHROPIC_API_KEY": None}, "No ANTHROPIC_API_KEY defined", 2),
+}
+
+
+@pytest.fixture(scope="module")
+def refusals(tmp_path_factory):
+    """Name -> output, exit code, requests that reached the API, folder of logs."""
+    with MessagesAPI([SUBMIT]) as api:
+        runs = {}
+        for name, (arguments, environment, *_) in REFUSALS.items():
+            log_dir = tmp_path_factory.mktemp("refusal")
+            settings = {"ANTHROPIC_BASE_URL": api.url} | environment
+            runs[name] = start(log_dir, *arguments, **settings), log_dir
+        outputs = {name: run.communicate()[0] for name, (run, _) in runs.items()}
+    return {
+        name: (outputs[name], run.returncode, api.requests, log_dir)
+        for name, (run, log_dir) in runs.items()
+    }
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_refusals(name, refusals):
+    """What cannot run is refused in a line, before a request, without a log."""
+    output, code, requests, log_dir = refusals[name]
+    *_, said, lines = REFUSALS[name]
+    printed = [line for line in output.splitlines() if line.strip()]
+    assert len(printed) == lines and said in printed[-1], output
+    assert code != 0 and requests == [] and list_eval_logs(str(log_dir)) == []
+
+
+def test_a_language_model_never_gets_the_local_sandbox(tmp_path):
+    """--sandbox local, which is this machine: each sample is refused in a sentence before the first request."""
+    with MessagesAPI([SUBMIT]) as api:
+        run = start(tmp_path, "--sandbox", "local", ANTHROPIC_BASE_URL=api.url)
+        output, _ = run.communicate()
+    assert api.requests == []
+    assert "Traceback" not in output
+    assert "the local sandbox does not isolate: use --sandbox docker" in " ".join(output.split())
+    log = the_log(tmp_path)
+    assert len(log.samples) == len(ROWS)
+    for sample in log.samples:
+        assert "the local sandbox does not isolate" in sample.error.message
+        assert not sample.scores and not told(sample)
+
+
+# A scripted model, for runs in this process
+
+
+def player(script_of):
+    """A mockllm model; script_of: last line of the prompt -> turns, of which the last repeats."""
+
+    def answer(messages, tools, choice, config):
+        (prompt,) = (message.text for message in messages if message.role == "user")
+        script = script_of(prompt.splitlines()[-1])
+        said = sum(message.role == "assistant" for message in messages)
+        name, arguments = script[min(said, len(script) - 1)]
+        output = ModelOutput.for_tool_call("mockllm/model", name, arguments)
+        output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+        return output
+
+    return get_model("mockllm/model", custom_outputs=answer, memoize=False)
+
+
+def run_cases(scripts: dict[str, list], log_dir: Path, **options) -> dict:
+    """The task, with ROW once for each case: case -> sample."""
+    task = orphan_checkpoint()
+    (sample,) = (sample for sample in task.dataset if sample.id == ROW["id"])
+    task.dataset = [
+        sample.model_copy(update={"id": case, "input": f"{sample.input}\n{case}"})
+        for case in scripts
+    ]
+    (log,) = run_eval(
+        task, model=player(scripts.get), log_dir=str(log_dir), display="none", **options
+    )
+    assert log.status == "success"
+    assert not any(sample.error for sample in log.samples), log.samples[0].error
+    return {sample.id: sample for sample in log.samples}
+
+
+# What can be seen inside a container
+
+VIEWS = {
+    "id": "id -u",
+    "status": "cat /proc/self/status",
+    "environment": "env; tr '\\0' '\\n' < /proc/1/environ; tr '\\0' ' ' < /proc/1/cmdline",
+    "working directory": "pwd; ls -laR .",
+    "mounts": "cat /proc/self/mountinfo",
+    "own files": "find / -xdev -user $(id -un) -not -path '/proc/*' -printf '%p %t\\n'",
+    "dot files": "cat .[a-z]* 2>/dev/null; head -c 2000 /tmp/* /var/tmp/* 2>/dev/null",
+    "arrays": 'python -c "import zipfile; '
+    "print([vars(i) if False else (i.filename, i.comment, i.extra, i.date_time) "
+    "for f in ('weights.npz', 'traces.npz') for i in zipfile.ZipFile(f).infolist()])\"",
+    "network": "cat /proc/net/dev; python -c \"import socket; "
+    "socket.create_connection(('1.1.1.1', 53), 5)\"; "
+    "python -c \"import socket; socket.getaddrinfo('pypi.org', 443)\"",
+}
+
+
+@pytest.fixture(scope="module")
+def inside(docker, tmp_path_factory):
+    """View -> what an agent sees in Docker; and the sample, which then passes."""
+    script = [*(("bash", {"command": command}) for command in VIEWS.values())]
+    script += [write({"model.py": RIGHT}), CHECK, SUBMIT]
+    sample = run_cases({"look": script}, tmp_path_factory.mktemp("inside"))["look"]
+    return dict(zip(VIEWS, told(sample))), sample
+
+
+def test_a_right_port_scores_1_in_docker(inside):
+    """The container has what a right port needs."""
+    _, sample = inside
+    assert score(sample).value == 1, score(sample).explanation
+    assert score(sample).metadata["reason"] == "passed"
+    assert float(told(sample)[-1].split()[-1]) <= 5e-4
+
+
+def test_the_agent_has_no_privileges(inside):
+    """A user without capabilities, who can gain none, in a container without a network."""
+    views, _ = inside
+    assert views["id"].strip() == "1000"
+    status = dict(line.split(":\t") for line in views["status"].splitlines() if ":\t" in line)
+    assert {status[f"Cap{kind}"] for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
+    assert status["NoNewPrivs"] == "1"
+    assert re.findall(r"^ *(\w+):", views["network"], re.MULTILINE)[0] == "lo"
+    assert "Network is unreachable" in views["network"] and "gaierror" in views["network"]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_container_holds_no_secret(view, inside):
+    """Environment, files, mounts: no seed, no departure, no hash."""
+    views, _ = inside
+    assert views[view].strip() and leaked(views[view]) == set()
+
+
+def test_the_working_directory_holds_what_the_prompt_says(inside):
+    """weights.npz and traces.npz, nothing else, and no date that would tell when they were made."""
+    views, _ = inside
+    listed = re.findall(r"^-.* (\S+)$", views["working directory"], re.MULTILINE)
+    assert {name for name in listed if not name.startswith(".")} == {"weights.npz", "traces.npz"}
+    assert "tokens.npy" in views["arrays"] and "logits.npy" in views["arrays"]
+    assert set(re.findall(r"\(\d{4}, [\d, ]+\)", views["arrays"])) == {"(1980, 1, 1, 0, 0, 0)"}
+
+
+def test_the_image_holds_no_secret(docker, inside):
+    """Its layers' commands, its labels, its settings."""
+    (image,) = re.findall(r"image: (\S+)", (ROOT / "compose.yaml").read_text())
+    text = "\n".join(docker("history", "--no-trunc", image) + docker("inspect", image))
+    assert "requirements.txt" in text and leaked(text) == set()
+
+
+# Submissions, right and wrong, in the local sandbox
+
+FOLDER = "import os; os.mkdir({!r})"
+HANG = "import time\ndef forward(weights, tokens):\n    time.sleep(600)"
+
+
+def answer(expression: str) -> str:
+    """A port that returns an expression of the right answer x."""
+    return f"{RIGHT}\ndef forward(weights, tokens):\n    x = right(weights, tokens)\n    return {expression}"
+
+
+CASES = {  # model.py, or files; the expected reason
+    "original": (RIGHT, "passed"),
+    "float32": (answer("x.astype(np.float32)"), "passed"),
+    "big-endian": (answer("x.astype('>f8')"), "passed"),
+    "long double": (answer("x.astype(np.longdouble)"), "passed"),
+    "nested list": (answer("x.tolist()"), "passed"),
+    "tuple of lists of arrays": (answer("tuple(list(row) for row in x)"), "passed"),
+    "Fortran order": (answer("np.asfortranarray(x)"), "passed"),
+    "reversed view": (answer("x[..., ::-1].copy()[..., ::-1]"), "passed"),
+    "masked array": (answer("np.ma.masked_invalid(x)"), "passed"),
+    "subclass of ndarray": (answer("x.view(type('Logits', (np.ndarray,), {}))"), "passed"),
+    "object with __array__": (
+        answer("type('L', (), {'__array__': lambda self, dtype=None, copy=None: x})()"),
+        "passed",
+    ),
+    "debug lines": (
+        "import sys\nprint('line\\n' * 20000)\n" + answer("print(x) or sys.stderr.write('y' * 9999) and x"),
+        "passed",
+    ),
+    "helper module": ({"model.py": "from port import forward", "port.py": RIGHT}, "passed"),
+    "helper package": (
+        {"model.py": "from port.a import forward", "port/a.py": RIGHT, "port/__init__.py": ""},
+        "passed",
+    ),
+    "CRLF": (RIGHT.replace("\n", "\r\n"), "passed"),
+    "byte order mark": ("\ufeff" + RIGHT, "passed"),
+    "latin-1": (b"# -*- coding: latin-1 -*-\n# \xe9\n" + RIGHT.encode(), "passed"),
+    "another working directory": ("import os; os.chdir('/')\n" + RIGHT, "passed"),
+    "exit code 3 at the end": (
+        "import atexit, os; atexit.register(os._exit, 3)\n" + RIGHT,
+        "passed",
+    ),
+    "file named numpy.py beside it": (
+        {"model.py": RIGHT, "numpy.py": "1 / 0", "pickle.py": "1 / 0"},
+        "passed",
+    ),
+    "a class as forward": (
+        RIGHT + "class forward:\n    def __new__(cls, *call):\n        return right(*call)",
+        "passed",
+    ),
+    "nothing": ({}, "no_file"),
+    "a folder": ({"model.py/x": ""}, "no_file"),
+    "another name": ({"port.py": RIGHT}, "no_file"),
+    "empty": ("", "crashed"),
+    "syntax error": ("def forward(", "crashed"),
+    "not UTF-8": (b"# \xe9\n" + RIGHT.encode(), "crashed"),
+    "null bytes": ("\0", "crashed"),
+    "raises at import": (RIGHT + "1 / 0", "crashed"),
+    "raises in forward": (answer("1 / 0"), "crashed"),
+    "sys.exit(0) at import": ("import sys; sys.exit(0)", "crashed"),
+    "os._exit(0) at import": ("import os; os._exit(0)", "crashed"),
+    "os._exit(0) after the first call": (
+        RIGHT + "import os\ndef forward(w, t, n=[0]):\n    n[0] += 1\n"
+        "    return right(w, t) if n[0] == 1 else os._exit(0)",
+        "crashed",
+    ),
+    "killed": ("import os; os.kill(os.getpid(), 9)", "crashed"),
+    "no forward": ("def Forward(weights, tokens): pass", "crashed"),
+    "forward of one argument": ("def forward(weights): pass", "crashed"),
+    "ragged list": (answer("[row.tolist()[:n + 1] for n, row in enumerate(x)] + [[]]"), "crashed"),
+    "removes the result": (answer("__import__('os').path.exists('logits.bin') and os.remove('logits.bin') or x").replace("import math", "import math, os", 1), "crashed"),
+    "None": (answer("None"), "bad_output"),
+    "without batch": (answer("x[0]"), "bad_output"),
+    "transposed": (answer("x.swapaxes(1, 2)"), "bad_output"),
+    "flat": (answer("x.ravel()"), "bad_output"),
+    "one position short": (answer("x[:, :-1]"), "bad_output"),
+    "last position only": (answer("x[:, -1:]"), "bad_output"),
+    "one position more": (answer("x.repeat(2, 1)"), "bad_output"),
+    "complex": (answer("x.astype(complex)"), "bad_output"),
+    "bool": (answer("x > 0"), "bad_output"),
+    "object": (answer("x.astype(object)"), "bad_output"),
+    "string": (answer("x.astype(str)"), "bad_output"),
+    "generator": (answer("(row for row in x)"), "bad_output"),
+    "pair with a cache": (answer("{'logits': x}"), "bad_output"),
+    "NaN": (answer("np.where(x == x.max(), np.nan, x)"), "wrong_logits"),
+    "infinite": (answer("np.where(x == x.max(), np.inf, x)"), "wrong_logits"),
+    "minus infinity": (answer("np.full_like(x, -np.inf)"), "wrong_logits"),
+    "half precision": (answer("x.astype(np.float16)"), "wrong_logits"),
+    "integers": (answer("x.round().astype(int)"), "wrong_logits"),
+    "probabilities": (answer("np.exp(x) / np.exp(x).sum(-1, keepdims=True)"), "wrong_logits"),
+    "one logit off by twice the tolerance": (
+        answer("x + 1e-3 * (x == x.max())"),
+        "wrong_logits",
+    ),
+    "the first checkpoint only": (
+        RIGHT + "kept = dict(np.load('weights.npz'))\n"
+        "def forward(weights, tokens):\n    return right(kept, tokens)",
+        "wrong_logits",
+    ),
+    "the traces only": (
+        "import numpy as np\ntraces = np.load('traces.npz')\n"
+        "def forward(weights, tokens):\n"
+        "    if np.array_equal(tokens, traces['tokens']):\n        return traces['logits']\n"
+        "    return np.zeros((*tokens.shape, len(weights['embed'])))",
+        "wrong_logits",
+    ),
+    "full length only": (
+        RIGHT + "def forward(weights, tokens):\n"
+        "    return right(weights, np.pad(tokens, ((0, 0), (48 - tokens.shape[1], 0))))"
+        "[:, -tokens.shape[1]:]",
+        "wrong_logits",
+    ),
+}
