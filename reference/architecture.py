@@ -14,9 +14,8 @@ def choice(baseline, *others):
     return field(default=baseline, metadata={"settings": (baseline, *others)})
 
 
-def two_digits(low, high):
-    numbers = [float(f"{digits}e{power}") for power in range(-9, 9) for digits in range(10, 100)]
-    return [number for number in numbers if low <= number <= high]
+def two_digits(lo, hi):
+    return [n for e in range(-9, 9) for d in range(10, 100) if lo <= (n := float(f"{d}e{e}")) <= hi]
 
 
 @dataclass(frozen=True)

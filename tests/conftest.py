@@ -21,7 +21,9 @@ def docker():
 
     def run(*arguments: str) -> list[str]:
         command = ["docker", *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\n")
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split(
+            "\n"
+        )
 
     try:
         run("version")

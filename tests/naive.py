@@ -125,7 +125,7 @@ def rotated(x, p, theta, a):
     y = x.copy()
     for j in range(width // 2):
         one, two = (j, j + width // 2) if a.rope_pairing == "half" else (2 * j, 2 * j + 1)
-        angle = p / a.rope_factor / theta ** (2 * j / width)
+        angle = x.dtype.type(p / a.rope_factor / theta ** (2 * j / width))
         y[one] = x[one] * math.cos(angle) - x[two] * math.sin(angle)
         y[two] = x[two] * math.cos(angle) + x[one] * math.sin(angle)
     return y

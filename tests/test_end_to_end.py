@@ -4,6 +4,7 @@ way in which a submission can be right or wrong, in the local sandbox."""
 import ast
 import json
 import os
+import pickle
 import re
 import subprocess
 from pathlib import Path
@@ -60,7 +61,13 @@ RIGHT = original(ROW)
 def write(files: dict[str, str | bytes]) -> tuple[str, dict]:
     """The python call that writes files."""
     data = {k: v.encode() if isinstance(v, str) else v for k, v in files.items()}
-    code = f"for name, data in {data!r}.items():\n    open(name, 'wb').write(data)"
+    code = f"""
+import os
+for name, content in {data!r}.items():
+    os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
+    with open(name, "wb") as file:
+        file.write(content)
+"""
     return "python", {"code": code}
 
 
@@ -288,9 +295,9 @@ VIEWS = {
     "own files": "find / -xdev -user $(id -un) -not -path '/proc/*' -printf '%p %t\\n'",
     "dot files": "cat .[a-z]* 2>/dev/null; head -c 2000 /tmp/* /var/tmp/* 2>/dev/null",
     "arrays": 'python -c "import zipfile; '
-    "print([vars(i) if False else (i.filename, i.comment, i.extra, i.date_time) "
+    "print([(i.filename, i.comment, i.extra, i.date_time) "
     "for f in ('weights.npz', 'traces.npz') for i in zipfile.ZipFile(f).infolist()])\"",
-    "network": "cat /proc/net/dev; python -c \"import socket; "
+    "network": 'cat /proc/net/dev; python -c "import socket; '
     "socket.create_connection(('1.1.1.1', 53), 5)\"; "
     "python -c \"import socket; socket.getaddrinfo('pypi.org', 443)\"",
 }
@@ -349,9 +356,6 @@ def test_the_image_holds_no_secret(docker, inside):
 
 # Submissions, right and wrong, in the local sandbox
 
-FOLDER = "import os; os.mkdir({!r})"
-HANG = "import time\ndef forward(weights, tokens):\n    time.sleep(600)"
-
 
 def answer(expression: str) -> str:
     """A port that returns an expression of the right answer x."""
@@ -374,7 +378,8 @@ CASES = {  # model.py, or files; the expected reason
         "passed",
     ),
     "debug lines": (
-        "import sys\nprint('line\\n' * 20000)\n" + answer("print(x) or sys.stderr.write('y' * 9999) and x"),
+        "import sys\nprint('line\\n' * 20000)\n"
+        + answer("print(x) or sys.stderr.write('y' * 9999) and x"),
         "passed",
     ),
     "helper module": ({"model.py": "from port import forward", "port.py": RIGHT}, "passed"),
@@ -418,7 +423,7 @@ CASES = {  # model.py, or files; the expected reason
     "no forward": ("def Forward(weights, tokens): pass", "crashed"),
     "forward of one argument": ("def forward(weights): pass", "crashed"),
     "ragged list": (answer("[row.tolist()[:n + 1] for n, row in enumerate(x)] + [[]]"), "crashed"),
-    "removes the result": (answer("__import__('os').path.exists('logits.bin') and os.remove('logits.bin') or x").replace("import math", "import math, os", 1), "crashed"),
+    "removes the result": (answer("__import__('os').remove('logits.bin') or x"), "crashed"),
     "None": (answer("None"), "bad_output"),
     "without batch": (answer("x[0]"), "bad_output"),
     "transposed": (answer("x.swapaxes(1, 2)"), "bad_output"),
@@ -461,3 +466,117 @@ CASES = {  # model.py, or files; the expected reason
         "wrong_logits",
     ),
 }
+
+
+def files(case: str) -> dict[str, str | bytes]:
+    submission, _ = CASES[case]
+    return submission if isinstance(submission, dict) else {"model.py": submission}
+
+
+@pytest.fixture(scope="module")
+def submissions(tmp_path_factory):
+    """Every case through the whole task in one run: check_port, write, check_port, submit."""
+    scripts = {case: [CHECK, write(files(case)), CHECK, SUBMIT] for case in CASES}
+    return run_cases(scripts, tmp_path_factory.mktemp("cases"), sandbox="local")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_submission(case, submissions):
+    """What computes the original's logits passes, whatever its form; what does not scores 0 with the reason."""
+    sample, (_, reason) = submissions[case], CASES[case]
+    assert score(sample).metadata["reason"] == reason, score(sample).explanation
+    assert score(sample).value == (reason == "passed")
+    assert score(sample).explanation.startswith(f"{reason}: ")
+    assert len(score(sample).explanation) > len(f"{reason}: ") + 3
+    source = files(case).get("model.py", b"")
+    source = source.decode(errors="replace") if isinstance(source, bytes) else source
+    assert score(sample).metadata["source"] == source
+    assert score(sample).metadata["limit"] is False
+    before, _, after = told(sample)
+    assert "No module named 'model'" in before
+    if reason == "passed":
+        assert float(after.removeprefix("worst absolute error ")) <= 5e-4
+    else:
+        assert after.strip()
+
+
+def test_explanations(submissions):
+    """A person can act on them: they name the exception, the shape, the probes."""
+
+    def explanation(case):
+        return score(submissions[case]).explanation
+
+    assert "ZeroDivisionError" in explanation("raises in forward")
+    assert "SyntaxError" in explanation("syntax error")
+    assert "complex128" in explanation("complex")
+    assert "(1, 0, " in explanation("one position short")
+    assert "probes [2, 4, 6, 8, 10, 12]" in explanation("the first checkpoint only")
+    assert "inf" in explanation("NaN")
+
+
+def test_check_port_is_no_oracle(submissions):
+    """It knows the traces only: what answers them and nothing else looks right to it."""
+    *_, checked = told(submissions["the traces only"])
+    assert float(checked.removeprefix("worst absolute error ")) < 1e-4
+    *_, checked = told(submissions["the first checkpoint only"])
+    assert float(checked.removeprefix("worst absolute error ")) < 1e-4
+
+
+SPY = """
+import __main__, os, pickle, sys
+with open({path!r}, "ab") as file:
+    pickle.dump((__main__.calls, sys.argv, sys.orig_argv, dict(os.environ), os.listdir()), file)
+"""
+
+
+def test_the_grader_hands_over_weights_and_tokens_only(tmp_path):
+    """The process that runs the port holds neither logits nor architecture, when checked and when graded."""
+    seen, script = tmp_path / "seen", write({"model.py": SPY.format(path=str(tmp_path / "seen"))})
+    sample = run_cases({"spy": [script, CHECK, SUBMIT]}, tmp_path, sandbox="local")["spy"]
+    assert score(sample).metadata["reason"] == "crashed"  # it has no forward
+    _, expected = load(ROW)
+    with seen.open("rb") as file:
+        checked, graded = pickle.load(file), pickle.load(file)
+    for (calls, *rest), truth in ((checked, expected[:1]), (graded, expected[1:])):
+        assert len(calls) == len(truth)
+        for call, (weights, tokens, _) in zip(calls, truth):
+            given, given_tokens = call
+            assert np.array_equal(given_tokens, tokens) and given.keys() == weights.keys()
+            assert all(np.array_equal(given[name], weights[name]) for name in weights)
+        assert leaked(repr([rest, *(call[0].keys() for call in calls)])) == set()
+
+
+HANGS = {
+    "in forward": "def forward(weights, tokens):\n    time.sleep(60)",
+    "at import": "time.sleep(60)",
+    "deaf to SIGTERM": "signal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(60)",
+    "in a thread that outlives the answers": RIGHT
+    + "import threading\nthreading.Thread(target=time.sleep, args=(60,)).start()",
+}
+
+
+def test_a_hanging_port_times_out(monkeypatch, tmp_path):
+    """Wherever it hangs; the reason is its own, and check_port tells the agent."""
+    monkeypatch.setattr("scorers.parity.SECONDS", 2)
+    scripts = {
+        case: [write({"model.py": f"import signal, time\n{code}"}), CHECK, SUBMIT]
+        for case, code in HANGS.items()
+    }
+    for case, sample in run_cases(scripts, tmp_path, sandbox="local").items():
+        assert score(sample).metadata["reason"] == "timeout", case
+        assert score(sample).value == 0
+        assert score(sample).explanation == "timeout: not done after 2 seconds"
+        assert told(sample)[-1] == "not done after 2 seconds"
+
+
+def test_a_sample_stopped_by_a_limit_is_scored(tmp_path):
+    """--message-limit: what model.py is by then counts, and the score tells of the limit."""
+    scripts = {"right": [write({"model.py": RIGHT}), CHECK], "none": [CHECK]}
+    samples = run_cases(scripts, tmp_path, sandbox="local", message_limit=7)
+    for case, value, reason in (("right", 1, "passed"), ("none", 0, "no_file")):
+        assert samples[case].limit.type == "message"
+        assert (score(samples[case]).value, score(samples[case]).metadata["reason"]) == (
+            value,
+            reason,
+        )
+        assert score(samples[case]).metadata["limit"] is True
