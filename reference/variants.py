@@ -23,26 +23,22 @@ def build(seed: int, a: Architecture) -> list[tuple]:
     layers, head_dim, hidden, mlp, vocabulary, kv_heads = (int(rng.choice(size)) for size in sizes)
     stream = (1 if a.block in ("post", "sandwich") else 0.03) / a.embedding_multiplier
     gain = (1 - a.gain_offset, 0.3)
-    layer = {  # shape, mean, standard deviation
-        "w_qkv": (((a.heads + 2 * kv_heads) * head_dim, hidden), 0, 1.4 / sqrt(hidden)),
-        "w_o": ((hidden, a.heads * head_dim), 0, 0.05 / sqrt(a.heads * head_dim)),
-        "w_in": ((2 * mlp, hidden), 0, 1.4 / sqrt(hidden)),
-        "w_out": ((hidden, mlp), 0, 0.06 / sqrt(mlp)),
-        **{f"norm_{n}": ((hidden,), *gain) for n in NORMS.get(a.block, (1, 2))},
-        **{name: ((head_dim,), *gain) for name in ("norm_q", "norm_k") if "head" in str(a.qk_norm)},
-        **{name: ((a.heads,), 0, 1) for name in ("b_head",) if a.sinks},
+    layer = {  # mean, standard deviation, shape
+        "w_qkv": (0, 1.4 / sqrt(hidden), ((a.heads + 2 * kv_heads) * head_dim, hidden)),
+        "w_o": (0, 0.05 / sqrt(a.heads * head_dim), (hidden, a.heads * head_dim)),
+        "w_in": (0, 1.4 / sqrt(hidden), (2 * mlp, hidden)),
+        "w_out": (0, 0.06 / sqrt(mlp), (hidden, mlp)),
+        **{f"norm_{n}": (*gain, (hidden,)) for n in NORMS.get(a.block, (1, 2))},
+        **{name: (*gain, (head_dim,)) for name in ("norm_q", "norm_k") if "head" in str(a.qk_norm)},
+        **{name: (0, 1, (a.heads,)) for name in ("b_head",) if a.sinks},
     }
     model = {
-        "embed": ((vocabulary, hidden), 0, stream * (0.5 + rng.random())),
+        "embed": (0, stream * (0.5 + rng.random()), (vocabulary, hidden)),
         **{f"layers.{i}.{name}": layer[name] for i in range(layers) for name in layer},
-        "final_norm": ((hidden,), *gain),
-        "unembed": ((vocabulary, hidden), 0, (2 + 4 * rng.random()) / sqrt(hidden) / a.logit_scale),
+        "final_norm": (*gain, (hidden,)),
+        "unembed": (0, (2 + 4 * rng.random()) / sqrt(hidden) / a.logit_scale, (vocabulary, hidden)),
     }
-
-    def tensor(shape, mean, std):
-        return np.float32(mean + std * rng.standard_normal(shape))
-
-    checkpoints = [{name: tensor(*model[name]) for name in model} for _ in range(2)]
+    checkpoints = [{n: rng.normal(*model[n]).astype(np.float32) for n in model} for _ in range(2)]
     traces = rng.permutation(np.resize(np.arange(vocabulary), 8 * 48)).reshape(8, 48)
     probes = [(w, rng.integers(vocabulary, size=size)) for size in PROBES for w in checkpoints]
     return [(w, tokens, forward(w, tokens, a)) for w, tokens in [(checkpoints[0], traces), *probes]]

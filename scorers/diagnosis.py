@@ -1,5 +1,6 @@
 """What is wrong with a failing port, in words: where its error starts and which departures it missed."""
 
+from contextlib import suppress
 from dataclasses import replace
 from itertools import combinations
 
@@ -12,9 +13,8 @@ from reference.transformer import forward
 def diagnose(logits: np.ndarray, calls: list[tuple], a: Architecture, tolerance: float):
     """In words, where the logits (flat, of all calls) are wrong; and the departures, undone or one of them
     set otherwise, that make the original answer the calls (weights, tokens, logits) like this, or None."""
-    ends = np.cumsum([truth.size for _, _, truth in calls])
-    parts = zip(calls, np.split(logits, ends[:-1]))
-    answers = [(w, tokens, part.reshape(truth.shape)) for (w, tokens, truth), part in parts]
+    parts = np.split(logits, np.cumsum([truth.size for _, _, truth in calls])[:-1])
+    answers = [(w, tokens, z.reshape(truth.shape)) for (w, tokens, truth), z in zip(calls, parts)]
 
     def wrong(port):
         return (~(abs(forward(w, tokens, port) - z) <= tolerance) for w, tokens, z in answers)
@@ -26,6 +26,8 @@ def diagnose(logits: np.ndarray, calls: list[tuple], a: Architecture, tolerance:
     changes = [{name: SETTINGS[name][0] for name in names} for names in subsets]
     changes += [{name: setting} for name in hidden for setting in SETTINGS[name][1:6]]
     for change in changes:
-        if not any(bad.any() for bad in wrong(replace(a, **change))):
-            return where, change
+        # a change that needs parameters which the checkpoint does not have is passed over
+        with suppress(KeyError):
+            if not any(bad.any() for bad in wrong(replace(a, **change))):
+                return where, change
     return where, None

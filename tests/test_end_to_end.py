@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from inspect_ai import eval as run_eval
+from inspect_ai.dataset import MemoryDataset
 from inspect_ai.log import list_eval_logs, read_eval_log
 from inspect_ai.model import ModelOutput, ModelUsage, get_model
+from messages_api import MessagesAPI
 
 from inspect_task import orphan_checkpoint
-from messages_api import MessagesAPI
 from reference.variants import load
 
 ROOT = Path(__file__).parents[1]
@@ -272,10 +273,12 @@ def run_cases(scripts: dict[str, list], log_dir: Path, **options) -> dict:
     """The task, with ROW once for each case: case -> sample."""
     task = orphan_checkpoint()
     (sample,) = (sample for sample in task.dataset if sample.id == ROW["id"])
-    task.dataset = [
-        sample.model_copy(update={"id": case, "input": f"{sample.input}\n{case}"})
-        for case in scripts
-    ]
+    task.dataset = MemoryDataset(
+        [
+            sample.model_copy(update={"id": case, "input": f"{sample.input}\n{case}"})
+            for case in scripts
+        ]
+    )
     (log,) = run_eval(
         task, model=player(scripts.get), log_dir=str(log_dir), display="none", **options
     )
@@ -297,7 +300,7 @@ VIEWS = {
     "arrays": 'python -c "import zipfile; '
     "print([(i.filename, i.comment, i.extra, i.date_time) "
     "for f in ('weights.npz', 'traces.npz') for i in zipfile.ZipFile(f).infolist()])\"",
-    "network": 'cat /proc/net/dev; python -c "import socket; '
+    "network": 'ls /sys/class/net; python -c "import socket; '
     "socket.create_connection(('1.1.1.1', 53), 5)\"; "
     "python -c \"import socket; socket.getaddrinfo('pypi.org', 443)\"",
 }
@@ -327,7 +330,7 @@ def test_the_agent_has_no_privileges(inside):
     status = dict(line.split(":\t") for line in views["status"].splitlines() if ":\t" in line)
     assert {status[f"Cap{kind}"] for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
     assert status["NoNewPrivs"] == "1"
-    assert re.findall(r"^ *(\w+):", views["network"], re.MULTILINE)[0] == "lo"
+    assert "lo" in views["network"].splitlines()
     assert "Network is unreachable" in views["network"] and "gaierror" in views["network"]
 
 
@@ -408,7 +411,7 @@ CASES = {  # model.py, or files; the expected reason
     "another name": ({"port.py": RIGHT}, "no_file"),
     "empty": ("", "crashed"),
     "syntax error": ("def forward(", "crashed"),
-    "not UTF-8": (b"# \xe9\n" + RIGHT.encode(), "crashed"),
+    "not UTF-8": (b"name = '\xe9'\n" + RIGHT.encode(), "crashed"),
     "null bytes": ("\0", "crashed"),
     "raises at import": (RIGHT + "1 / 0", "crashed"),
     "raises in forward": (answer("1 / 0"), "crashed"),
