@@ -13,7 +13,7 @@ import numpy as np
 from inspect_ai.log import transcript
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
-from inspect_ai.util import sandbox
+from inspect_ai.util import OutputLimitExceededError, sandbox
 
 from reference.variants import load
 from scorers.diagnosis import diagnose
@@ -52,7 +52,7 @@ def parity() -> Scorer:
         try:
             source = (await sandbox().read_file("model.py", text=False)).decode(errors="replace")
             reason, detail, logits = await attempt(probes)
-        except OSError as error:
+        except (OSError, OutputLimitExceededError) as error:
             reason, detail = "no_file", f"model.py cannot be read: {error}"
         if reason == "wrong_logits":
             where, missed = diagnose(logits, probes, a, TOLERANCE)

@@ -1,6 +1,6 @@
-"""The lost model a second time, to check the first: one token, one head, one pair, one key at a time.
+"""The lost model a second time, to check the first: one token, head, pair and key at a time.
 
-It shares no code with the reference, only the names of the choices. `dtype` is the precision of every step.
+It shares no code with the reference, only the names of the choices. `dtype` is the precision.
 """
 
 import math

@@ -58,7 +58,7 @@ def test_draw_covers_every_choice_and_every_setting_of_the_short_ones():
     drawn = [departures(draw(seed, 8)).items() for seed in range(800)]
     found = Counter(pair for items in drawn for pair in items)
     names = Counter(name for items in drawn for name, _ in items)
-    assert names.keys() == SETTINGS.keys() and min(names.values()) >= 4
+    assert names.keys() == SETTINGS.keys()
     short = {(n, s) for n in SETTINGS if len(SETTINGS[n]) < 8 for s in SETTINGS[n][1:]}
     assert short <= found.keys()
 
@@ -164,7 +164,7 @@ def test_what_a_variant_is_told_apart_from(n):
         assert one[name] == len(alternatives(name, getattr(a, name)))
     forbidden = {n for n in SETTINGS for s in SETTINGS[n][1:2] if conflicts(replace(a, **{n: s}))}
     assert one.keys() >= set(SETTINGS) - forbidden
-    assert {port.qk_norm for port in ports} == {None, "no_gain"}  # the rows have no gains for it
+    assert "head" not in {port.qk_norm for port in ports}  # the rows have no gains for it
 
 
 def test_the_gains_of_q_and_k_are_used_by_every_port():
@@ -187,14 +187,13 @@ def test_the_gains_of_q_and_k_are_used_by_every_port():
         ({"swiglu_clamp": 50.0}, {"swiglu_clamp"}),
         ({"score_softcap": 1e5}, {"score_softcap"}),
         ({"final_softcap": 1e6}, {"final_softcap"}),
-        ({"local_theta": 300.0}, {"rope_theta"}),
         ({"norm_eps": 1e-12}, {"norm_eps"}),
-        ({"logit_scale": 1.001}, {"logit_scale"}),
+        ({"logit_scale": 1.0001}, {"logit_scale"}),
         ({"rope_theta": 1e15, "rotary_fraction": 0.25}, {"rope_theta"}),
-        # only the ratio shows, so both have to change
+        # only the ratio shows: each change is seen by itself, both together are not
         (
-            {"embedding_multiplier": 5.0, "residual_multiplier": 0.5, "norm_eps": 1e-12},
-            {"norm_eps"},
+            {"embedding_multiplier": 5.0, "residual_multiplier": 0.5, "block": "sandwich"},
+            {"embedding_multiplier", "residual_multiplier"},
         ),
     ],
     ids=str,
@@ -206,14 +205,6 @@ def test_aliases_are_not_certified(settings, choice):
     assert error < MARGIN
     assert {name for name in SETTINGS if getattr(port, name) != getattr(a, name)} == choice
     assert distance(port, traces) == error
-
-
-def test_two_changes_that_cancel_are_not_certified():
-    a = Architecture(heads=4, embedding_multiplier=5.0, residual_multiplier=0.5)
-    traces = build(3, a)[0]
-    pair = {"embedding_multiplier": 4.0, "residual_multiplier": 0.4}
-    assert distance(replace(a, **pair), traces) < MARGIN
-    assert nearest(a, traces)[0] < MARGIN
 
 
 def test_the_margin_is_ten_tolerances():
@@ -285,7 +276,7 @@ NO_HEADS = {name: setting for name, setting in ARCHITECTURE.items() if name != "
 ONE_LESS = dict([*ARCHITECTURE.items()][:-1])
 NO_HASH = {name: value for name, value in ROW.items() if name != "hash"}
 
-REFUSED = {
+BROKEN = {  # no row to name
     "not JSON": ("{", ["not JSON"]),
     "nothing but brackets": ("[" * 100_000, ["not JSON"]),
     "a list": ("[]", ["fields", "architecture"]),
@@ -294,7 +285,12 @@ REFUSED = {
     "a string": ('"row"', ["fields", "architecture"]),
     "a field less": (json.dumps(NO_HASH), ["hash"]),
     "a field more": (changed(extra=1), ["fields"]),
+    "another id": (changed(id="foo"), ["id"]),
+    "a list for the id": (changed(id=[1]), ["id"]),
+}
+REFUSED = {
     "unknown choice": (spelled(colour=1), ["colour"]),
+    "unknown choice of two lines": (spelled(**{"two\nlines": 1}), ["architecture"]),
     "out of range": (spelled(rope_factor=9.0), ["rope_factor", "9.0"]),
     "three digits": (spelled(rope_factor=4.23), ["rope_factor", "4.23"]),
     "NaN": (spelled(rope_factor=float("nan")), ["rope_factor", "nan"]),
@@ -318,34 +314,34 @@ REFUSED = {
     "lone": (spelled(local_theta=300.0), ["local_theta without"]),
     "wrong hash": (changed(hash="0" * 16), ["hash"]),
     "a list for the hash": (changed(hash=[1]), ["hash"]),
-    "another seed": (changed(seed=ROW["seed"] + 1), []),
+    "another seed": (changed(seed=ROW["seed"] + 1), ["seed"]),
     "a string for the seed": (changed(seed="x"), ["seed"]),
     "a negative seed": (changed(seed=-1), ["seed"]),
     "a fraction for the seed": (changed(seed=float(ROW["seed"])), ["seed"]),
     "a list for the seed": (changed(seed=[ROW["seed"]]), ["seed"]),
     "an object for the seed": (changed(seed={}), ["seed"]),
-    "null for the seed": (changed(seed=None), []),
-    "a list for the id": (changed(id=[1]), ["id"]),
-    "another id": (changed(id="foo"), ["id"]),
+    "null for the seed": (changed(seed=None), ["seed"]),
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+def refusal(path, departure_count=None):
+    """The message with which the dataset is refused, of one line."""
+    with pytest.raises(PrerequisiteError) as refused:
+        read_rows(path, departure_count)
+    message = str(refused.value)
+    assert len(message.splitlines()) == 1 and len(message) < 500
+    return message
+
+
+@pytest.mark.parametrize("name", [*BROKEN, *REFUSED])
 def test_a_row_that_this_code_would_not_write_is_refused(name, tmp_path):
-    line, words = REFUSED[name]
+    line, words = {**BROKEN, **REFUSED}[name]
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps(ROW) + "\n" + line + "\n")
-    with pytest.raises(PrerequisiteError) as refused:
-        read_rows(path)
-    message = str(refused.value)
-    assert message.startswith("rows.jsonl, line 2")
-    assert "\n" not in message and len(message) < 500
-    why = message.removeprefix(f"rows.jsonl, line 2, row {ROW['id']}")
-    assert all(word in why for word in words), message
-    if name not in ("not JSON", "nothing but brackets") and line[0] == "{" and '"id"' in line:
-        assert name in ("a field less", "a field more", "another id", "a list for the id") or (
-            f"row {ROW['id']}:" in message
-        )
+    message = refusal(path)
+    where = "rows.jsonl, line 2" + (f", row {ROW['id']}" if name in REFUSED else "")
+    assert message.startswith(where)
+    assert all(word in message.removeprefix(where) for word in words), message
 
 
 @pytest.mark.parametrize(
@@ -362,16 +358,12 @@ def test_a_dataset_without_rows_is_refused(content, count, words, tmp_path):
     path = tmp_path / "rows.jsonl"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(PrerequisiteError) as refused:
-        read_rows(path, count)
-    message = str(refused.value)
-    assert "rows.jsonl" in message and "\n" not in message
-    assert all(word in message for word in words)
+    message = refusal(path, count)
+    assert all(word in message for word in ["rows.jsonl", *words])
 
 
 def test_a_directory_is_refused(tmp_path):
-    with pytest.raises(PrerequisiteError, match="cannot be read"):
-        read_rows(tmp_path)
+    assert "cannot be read" in refusal(tmp_path)
 
 
 def test_the_hash_sees_thousandths_but_not_the_sign_of_zero():
@@ -395,18 +387,18 @@ def run(out, *arguments):
 
 
 def test_the_command_writes_rows_that_can_be_read(tmp_path):
-    first = run(tmp_path / "1", "--departures", "1", "3", "--count", "2", "--seed", "5")
+    first = run(tmp_path / "1", "--departures", "1", "2", "--seed", "5")
     rows = read_rows(tmp_path / "1")
-    assert [row["departures"] for row in rows] == [1, 1, 3, 3]
-    assert len({row["seed"] for row in rows}) == len({row["id"] for row in rows}) == 4
+    assert [row["departures"] for row in rows] == [1, 2]
     assert [*first.splitlines()] == [json.dumps(row).encode() for row in rows]
     for row in rows:
         a, calls = load(row)
         assert nearest(a, calls[0]) == (inf, None)
-    again = run(tmp_path / "2", "--departures", "1", "3", "--count", "2", "--seed", "5")
+    again = run(tmp_path / "2", "--departures", "1", "2", "--seed", "5")
     assert again == first
-    run(tmp_path / "3", "--departures", "1", "--count", "1", "--seed", "6")
+    run(tmp_path / "3", "--departures", "1", "--count", "2", "--seed", "6")
     other = read_rows(tmp_path / "3")
+    assert len({row["seed"] for row in other}) == len({row["hash"] for row in other}) == 2
     assert not {row["hash"] for row in other} & {row["hash"] for row in rows}
 
 

@@ -107,7 +107,7 @@ LONGER = [n for n, (_, length) in enumerate(np.repeat(PROBES, 2, axis=0), 1) if 
 
 
 @pytest.mark.parametrize("value", [5.0, np.nan])
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", [*VARIANTS][:2])
 def test_a_port_right_at_position_0_only_goes_wrong_at_1(variant, value):
     seed, a = VARIANTS[variant]
     logits = [z.copy() for _, _, z in probes(seed, a)]

@@ -208,6 +208,7 @@ REFUSALS = {  # arguments, environment, what is said, lines
     "no such dataset": (["-T", "dataset=missing.jsonl"], {}, "missing.jsonl cannot be read", 1),
     "no key": ([], {"ANTHROPIC_API_KEY": None}, "No ANTHROPIC_API_KEY defined", 2),
 }
+LOCAL = ["--sandbox", "local"], {}
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +216,7 @@ def refusals(tmp_path_factory):
     """Name -> output, exit code, requests that reached the API, folder of logs."""
     with MessagesAPI([SUBMIT]) as api:
         runs = {}
-        for name, (arguments, environment, *_) in REFUSALS.items():
+        for name, (arguments, environment, *_) in (REFUSALS | {"local": LOCAL}).items():
             log_dir = tmp_path_factory.mktemp("refusal")
             settings = {"ANTHROPIC_BASE_URL": api.url} | environment
             runs[name] = start(log_dir, *arguments, **settings), log_dir
@@ -236,15 +237,13 @@ def test_refusals(name, refusals):
     assert code != 0 and requests == [] and list_eval_logs(str(log_dir)) == []
 
 
-def test_a_language_model_never_gets_the_local_sandbox(tmp_path):
+def test_a_language_model_never_gets_the_local_sandbox(refusals):
     """--sandbox local, which is this machine: each sample is refused in a sentence before the first request."""
-    with MessagesAPI([SUBMIT]) as api:
-        run = start(tmp_path, "--sandbox", "local", ANTHROPIC_BASE_URL=api.url)
-        output, _ = run.communicate()
-    assert api.requests == []
+    output, _, requests, log_dir = refusals["local"]
+    assert requests == []
     assert "Traceback" not in output
     assert "the local sandbox does not isolate: use --sandbox docker" in " ".join(output.split())
-    log = the_log(tmp_path)
+    log = the_log(log_dir)
     assert len(log.samples) == len(ROWS)
     for sample in log.samples:
         assert "the local sandbox does not isolate" in sample.error.message
@@ -306,13 +305,40 @@ VIEWS = {
 }
 
 
+HAZARDS = {  # a command after model.py is right; value, reason, what the explanation says
+    "symbolic link": ("mv model.py port.py; ln -s port.py model.py", 1, "passed", "error"),
+    "FIFO": ("rm model.py; mkfifo model.py", 0, "no_file", "regular file"),
+    "unreadable": ("chmod 000 model.py", 0, "no_file", "Permission denied"),
+    "container killed": ("kill 1", 0, "crashed", "not running"),
+    "memory": ("echo 'x = bytearray(3 << 30)' > model.py", 0, "crashed", "exit code 137"),
+}
+
+
 @pytest.fixture(scope="module")
-def inside(docker, tmp_path_factory):
+def in_docker(docker, tmp_path_factory):
+    """One run of this process's model in Docker: a look around, and the hazards."""
+    submission = write({"model.py": RIGHT})
+    views = [("bash", {"command": command}) for command in VIEWS.values()]
+    scripts = {"look": [*views, submission, CHECK, SUBMIT]}
+    for name, (command, *_) in HAZARDS.items():
+        scripts[name] = [submission, ("bash", {"command": command}), SUBMIT]
+    return run_cases(scripts, tmp_path_factory.mktemp("docker"))
+
+
+@pytest.fixture(scope="module")
+def inside(in_docker):
     """View -> what an agent sees in Docker; and the sample, which then passes."""
-    script = [*(("bash", {"command": command}) for command in VIEWS.values())]
-    script += [write({"model.py": RIGHT}), CHECK, SUBMIT]
-    sample = run_cases({"look": script}, tmp_path_factory.mktemp("inside"))["look"]
+    sample = in_docker["look"]
     return dict(zip(VIEWS, told(sample))), sample
+
+
+@pytest.mark.parametrize("name", HAZARDS)
+def test_hazards(name, in_docker):
+    """What a submission does to its file or its container ends in a score, never in an error of the sample."""
+    _, value, reason, said = HAZARDS[name]
+    outcome = score(in_docker[name])
+    assert (outcome.value, outcome.metadata["reason"]) == (value, reason), outcome.explanation
+    assert said in outcome.explanation
 
 
 def test_a_right_port_scores_1_in_docker(inside):
@@ -478,8 +504,9 @@ def files(case: str) -> dict[str, str | bytes]:
 
 @pytest.fixture(scope="module")
 def submissions(tmp_path_factory):
-    """Every case through the whole task in one run: check_port, write, check_port, submit."""
-    scripts = {case: [CHECK, write(files(case)), CHECK, SUBMIT] for case in CASES}
+    """Every case through the whole task in one run: write, check_port, submit."""
+    scripts = {case: [write(files(case)), CHECK, SUBMIT] for case in CASES}
+    scripts["original"].insert(0, CHECK)
     return run_cases(scripts, tmp_path_factory.mktemp("cases"), sandbox="local")
 
 
@@ -495,8 +522,7 @@ def test_submission(case, submissions):
     source = source.decode(errors="replace") if isinstance(source, bytes) else source
     assert score(sample).metadata["source"] == source
     assert score(sample).metadata["limit"] is False
-    before, _, after = told(sample)
-    assert "No module named 'model'" in before
+    *_, after = told(sample)
     if reason == "passed":
         assert float(after.removeprefix("worst absolute error ")) <= 5e-4
     else:
@@ -518,7 +544,8 @@ def test_explanations(submissions):
 
 
 def test_check_port_is_no_oracle(submissions):
-    """It knows the traces only: what answers them and nothing else looks right to it."""
+    """It needs a port, and knows the traces only: what answers them and nothing else looks right to it."""
+    assert "No module named 'model'" in told(submissions["original"])[0]
     *_, checked = told(submissions["the traces only"])
     assert float(checked.removeprefix("worst absolute error ")) < 1e-4
     *_, checked = told(submissions["the first checkpoint only"])

@@ -67,7 +67,7 @@ def test_each_rung_and_each_reason_is_counted_by_itself():
 
 
 def test_epochs_of_a_sample_are_attempts_of_their_own():
-    """Ten epochs of one sample, three of them passed, say as much as ten samples: the list is unreduced."""
+    """The list is unreduced: more epochs of one sample make the interval narrower."""
     assert rates(3, 10)["high_all"] - rates(3, 10)["low_all"] > 0.4
     assert rates(30, 100)["high_all"] - rates(30, 100)["low_all"] < 0.2
 

@@ -1,4 +1,4 @@
-"""The reference: every choice against a naive second port, single steps against formulas and numbers."""
+"""The reference: every choice against a naive second port, single steps against numbers."""
 
 from dataclasses import replace
 from functools import cache
@@ -94,8 +94,8 @@ def test_a_logit_depends_on_its_own_sequence_up_to_its_position(seed, count, dat
 
 
 def attend(a, i=0, q=None, k=None, sinks=None, length=6, kv_heads=1):
-    """The share that each head gives to each key, (heads, query, key). Token t is the t-th unit vector and
-    so is its value, times the KV head's number; q (heads, length, length) and k are zero if not given."""
+    """The share that each head gives to each key, (heads, query, key). Token t is a unit vector.
+    So is its value, times the KV head's number; q (heads, length, length) and k default to zero."""
     zero = np.zeros((a.heads, length, length))
     q, k = (zero if q is None else q), (zero[:kv_heads] if k is None else k)
     v = np.arange(1, kv_heads + 1)[:, None, None] * np.eye(length)
@@ -264,7 +264,7 @@ def test_a_norm_without_gain_has_no_offset():
 
 @pytest.mark.parametrize("name", ["head", "head_after_rope"])
 def test_the_norm_of_a_head_comes_where_it_says(name):
-    """With gains 1 and 0 in a rotation pair: after RoPE, they leave one entry; before, RoPE turns it."""
+    """Gains 1 and 0 in a rotation pair: after RoPE they leave one entry; before, RoPE turns it."""
     w = {"norm_q": np.array([1.0, 0]), "norm_k": np.array([1.0, 0]), "w_o": np.eye(8)}
     q, k, v = np.tile([[3.0, 4]], (4, 1)), np.array([[3.0, 4]]), np.array([[1.0, 0]])
     w["w_qkv"] = np.concatenate([q.ravel(), k.ravel(), v.ravel()])[:, None] * np.eye(1)

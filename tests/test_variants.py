@@ -106,7 +106,7 @@ def test_calls(seed, a):
         assert probe.min() >= 0 and probe.max() < vocabulary
         assert not any(tuple(row[:7]) in seen for row in probe if len(row) >= 7)
 
-    for w, given, logits in (traces, *probes):
+    for _, given, logits in (traces, *probes):
         assert logits.shape == (*given.shape, vocabulary) and logits.dtype == np.float64
         assert np.isfinite(logits).all() and logits.std() > 0.05
     near = probes[-1]
