@@ -64,8 +64,8 @@ def recover(
 ) -> tuple[Architecture, float]:
     """The architecture that answers the traces best, of those that the known choices span, and its worst
     error on them."""
-    weights = {name: np.float64(tensor) for name, tensor in weights.items()}
-    logits = np.float64(logits)
+    weights = {name: tensor.astype(np.float64) for name, tensor in weights.items()}
+    logits = logits.astype(np.float64)
     menu = {name: s if name in known else s[:1] for name, s in SETTINGS.items()}
     menu["heads"] = head_counts(weights)
     head = settled_head(weights, logits, menu)

@@ -310,6 +310,7 @@ HAZARDS = {  # a command after model.py is right; value, reason, what the explan
     "FIFO": ("rm model.py; mkfifo model.py", 0, "no_file", "regular file"),
     "unreadable": ("chmod 000 model.py", 0, "no_file", "Permission denied"),
     "container killed": ("kill 1", 0, "crashed", "not running"),
+    "huge": ("head -c 200000000 /dev/zero > model.py", 0, "no_file", "limit"),
     "memory": ("echo 'x = bytearray(3 << 30)' > model.py", 0, "crashed", "exit code 137"),
 }
 
@@ -466,6 +467,10 @@ CASES = {  # model.py, or files; the expected reason
     "string": (answer("x.astype(str)"), "bad_output"),
     "generator": (answer("(row for row in x)"), "bad_output"),
     "pair with a cache": (answer("{'logits': x}"), "bad_output"),
+    "spoils its weights": (
+        answer("weights['final_norm'].__imul__(2) is None or x"),
+        "wrong_logits",
+    ),
     "NaN": (answer("np.where(x == x.max(), np.nan, x)"), "wrong_logits"),
     "infinite": (answer("np.where(x == x.max(), np.inf, x)"), "wrong_logits"),
     "minus infinity": (answer("np.full_like(x, -np.inf)"), "wrong_logits"),
