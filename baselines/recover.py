@@ -62,7 +62,7 @@ Menu = dict[str, list[Any]]
 def recover(
     weights: Weights, tokens: np.ndarray, logits: np.ndarray, known: list[str]
 ) -> tuple[Architecture, float]:
-    """The architecture that answers the traces best, of those that the known choices span, and its worst
+    """The architecture of the traces, as far as it can be settled with the known choices, and its worst
     error on them."""
     weights = {name: tensor.astype(np.float64) for name, tensor in weights.items()}
     logits = logits.astype(np.float64)
@@ -77,13 +77,16 @@ def recover(
     solved: list[Stage] = []
     for traces, length in STAGES:
         stage = Stage(weights, tokens[:traces, :length], logits[:traces, :length], menu)
-        beam = climb(stage.best(beam, BEAM), stage, solved)
-        if not stage.solves(beam[0]):
+        beam = stage.best(beam, BEAM)
+        climbed = [a for a in climb(beam, stage, solved) if stage.solves(a)]
+        if not climbed:  # what is not settled stays as it was: a poor fit would only blur what is
             break
-        beam = [a for a in beam if stage.solves(a)]
+        beam = climbed
         solved.append(stage)
-    scale = min(menu["logit_scale"], key=lambda s: abs(s - stage.answer(beam[0])[1]))
-    found = replace(beam[0], logit_scale=scale)
+    found = beam[0]
+    if solved:
+        scale = solved[-1].answer(found)[1]
+        found = replace(found, logit_scale=min(menu["logit_scale"], key=lambda s: abs(s - scale)))
     return found, float(abs(forward(weights, tokens, found) - logits).max())
 
 
