@@ -1,4 +1,4 @@
-"""Finds an architecture from the files that the agent gets: a beam search that localises.
+"""Finds an architecture from the files that the agent gets: a best-first search that localises.
 
     python -m baselines.recover 0.8 "any seed" < FILES > model.py
 
@@ -23,15 +23,15 @@ from typing import Any
 
 import numpy as np
 
-from build_dataset import conflicts, head_counts
+from build_dataset import EXCLUDES, conflicts, head_counts
 from reference import architecture, transformer
 from reference.architecture import SETTINGS, Architecture, departures
 from reference.transformer import NORMS, forward, softcap
 
-BEAM = 6
-ROUNDS = 10
-PATIENCE = 2
-"""Rounds without progress before a stage is given up."""
+STATES = 40
+"""States that are kept, and that are looked at before a stage is given up."""
+FITS = 4
+"""Moves of a state that are fitted."""
 EXACT = 2e-5
 """Worst error of a solved stage: float32 traces leave a few 1e-6."""
 STAGES = ((8, 1), (4, 5), (1, 48), (8, 48))
@@ -39,21 +39,25 @@ STAGES = ((8, 1), (4, 5), (1, 48), (8, 48))
 PARAMETERS = ("block", "qk_norm", "sinks")
 """The choices that decide which parameters a checkpoint has."""
 MOVES = (  # choices that are changed together
-    ("heads", "qkv_layout", "v_norm"),
+    ("heads", "qkv_layout"),
+    ("v_norm", "qkv_clip", "embedding_multiplier", "residual_multiplier"),
     ("gate_up_layout", "activation", "swiglu_clamp"),
-    ("embedding_multiplier", "residual_multiplier"),
-    PARAMETERS,
+    ("block",),
     ("norm_eps",),
-    ("qkv_clip",),
-    ("score_scale", "inverse_layer_scale"),
+    ("qk_norm", "score_scale", "inverse_layer_scale"),
     ("score_softcap",),
-    ("rope_pairing", "rotary_fraction", "nope_every", "alibi"),
-    ("rope_theta",),
+    ("rope_pairing", "rotary_fraction", "rope_theta"),
     ("rope_factor",),
+    ("nope_every", "alibi"),
     ("sliding_window", "global_every", "local_theta"),
 )
 RANGES = {n: s[1:] for n, s in SETTINGS.items() if len(s) > 10 and isinstance(s[1], float)}
 """Choices whose setting is fitted."""
+RIVALS = {
+    n: EXCLUDES.get(n, set()) | {other for other in EXCLUDES if n in EXCLUDES[other]}
+    for n in SETTINGS
+}
+"""Choices that no model departs in together with the key."""
 
 Weights = dict[str, np.ndarray]
 Menu = dict[str, list[Any]]
@@ -73,21 +77,21 @@ def recover(
     starts = [
         Architecture(**head, **dict(zip(names, s))) for s in product(*(menu[n] for n in names))
     ]
-    beam = [a for a in starts if usable(a, weights)] or starts[:1]
-    solved: list[Stage] = []
+    states = [a for a in starts if usable(a, weights)] or starts
+    solved: Stage | None = None
     for traces, length in STAGES:
         stage = Stage(weights, tokens[:traces, :length], logits[:traces, :length], menu)
-        beam = stage.best(beam, BEAM)
-        climbed = [a for a in climb(beam, stage, solved) if stage.solves(a)]
-        if not climbed:  # what is not settled stays as it was: a poor fit would only blur what is
+        states = stage.best(states, STATES)
+        settled = [a for a in climb(states, stage, solved) if stage.solves(a)]
+        if not settled:  # what is not settled stays as it was: a poor fit would only blur what is
             break
-        beam = climbed
-        solved.append(stage)
-    found = beam[0]
+        states, solved = settled, stage
+    found = states[0]
     if solved:
-        scale = solved[-1].answer(found)[1]
+        scale = solved.answer(found)[1]
         found = replace(found, logit_scale=min(menu["logit_scale"], key=lambda s: abs(s - scale)))
-    return found, float(abs(forward(weights, tokens, found) - logits).max())
+    every_trace = Stage(weights, tokens, logits, {"logit_scale": [found.logit_scale]})
+    return found, every_trace.worst(found)
 
 
 def usable(a: Architecture, weights: Weights) -> bool:
@@ -152,8 +156,11 @@ class Stage:
             error = softcap(scale * z, a.final_softcap) - self.logits
         return np.nan_to_num(error, nan=1e9), scale
 
+    def worst(self, a: Architecture) -> float:
+        return float(abs(self.answer(a)[0]).max())
+
     def solves(self, a: Architecture) -> bool:
-        return abs(self.answer(a)[0]).max() < EXACT
+        return self.worst(a) < EXACT
 
     def loss(self, a: Architecture) -> float:
         if a not in self.losses:
@@ -201,7 +208,7 @@ def settings_to_try(name: str, stage: Stage) -> list[Any]:
     return [baseline, *others]
 
 
-def moves(a: Architecture, stage: Stage, solved: list[Stage]) -> list[list[dict[str, Any]]]:
+def moves(a: Architecture, stage: Stage, solved: Stage | None) -> list[list[dict[str, Any]]]:
     """For each group of choices, the settings that differ in what they answer and keep what is solved."""
     groups = []
     for names in MOVES:
@@ -210,27 +217,33 @@ def moves(a: Architecture, stage: Stage, solved: list[Stage]) -> list[list[dict[
             *(dict.fromkeys([*settings_to_try(n, stage), getattr(a, n)]) for n in names)
         ):
             move = dict(zip(names, settings))
-            b = replace(a, **move)
-            if usable(b, stage.weights) and all(s.solves(b) for s in solved):
+            b = moved(a, move)
+            if usable(b, stage.weights) and (not solved or solved.solves(b)):
                 seen.setdefault(stage.loss(b), move)
         groups.append(list(seen.values()) if len(seen) > 1 else [])
     return groups
 
 
-def climb(beam: list[Architecture], stage: Stage, solved: list[Stage]) -> list[Architecture]:
-    """Beam search, one move and a fit at a time; best first."""
-    groups = [] if stage.solves(beam[0]) else moves(beam[0], stage, solved)
-    stale = 0
-    for _ in range(ROUNDS):
-        if stage.solves(beam[0]) or stale == PATIENCE:
+def moved(a: Architecture, move: dict[str, Any]) -> Architecture:
+    """The architecture after a move, without the departures that the new ones rule out."""
+    new = [n for n in move if n in SETTINGS and move[n] not in (getattr(a, n), SETTINGS[n][0])]
+    ruled_out = set().union(*(RIVALS[n] for n in new)) - move.keys()
+    return replace(a, **move, **{n: SETTINGS[n][0] for n in ruled_out})
+
+
+def climb(states: list[Architecture], stage: Stage, solved: Stage | None) -> list[Architecture]:
+    """Best-first search: from the best state not yet looked at, the best moves, each with a fit."""
+    groups = [] if stage.solves(states[0]) else moves(states[0], stage, solved)
+    seen: set[float] = set()
+    for _ in range(STATES):
+        rest = [a for a in states if stage.loss(a) not in seen]
+        if stage.solves(states[0]) or not rest:
             break
-        before = stage.loss(beam[0])
-        changed = {replace(a, **move) for a in beam for group in groups for move in group}
-        near = [*beam, *(a for a in changed if usable(a, stage.weights))]
-        fits = [stage.fitted(a) for a in stage.best(near, 2 * BEAM)]
-        beam = stage.best([*beam, *fits], BEAM)
-        stale = 0 if stage.loss(beam[0]) < before else stale + 1
-    return beam
+        seen.add(stage.loss(rest[0]))
+        near = [moved(rest[0], move) for group in groups for move in group]
+        best = stage.best([a for a in near if usable(a, stage.weights)], FITS)
+        states = stage.best([*states, *map(stage.fitted, best)], STATES)
+    return states
 
 
 def port(found: Architecture, facts: str) -> str:
