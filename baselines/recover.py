@@ -39,7 +39,7 @@ STAGES = ((8, 1), (4, 5), (1, 48), (8, 48))
 PARAMETERS = ("block", "qk_norm", "sinks")
 """The choices that decide which parameters a checkpoint has."""
 MOVES = (  # choices that are changed together
-    ("heads", "qkv_layout"),
+    ("heads", "qkv_layout", "v_norm"),
     ("v_norm", "qkv_clip", "embedding_multiplier", "residual_multiplier"),
     ("gate_up_layout", "activation", "swiglu_clamp"),
     ("block",),
@@ -168,11 +168,15 @@ class Stage:
         return self.losses[a]
 
     def best(self, states: list[Architecture], number: int) -> list[Architecture]:
-        """Distinct functions only, each by its fewest departures: what does not show yet is left alone."""
-        distinct: dict[float, Architecture] = {}
-        for a in sorted(states, key=lambda a: (len(departures(a)), a.heads)):
+        """One for each loss, with the fewest departures: what does not show yet is left alone. One for
+        each set of departures: fitting finds their values."""
+        distinct, kept = {}, {}
+        for a in sorted(states, key=lambda a: (self.loss(a), len(departures(a)), a.heads)):
             distinct.setdefault(self.loss(a), a)
-        return [distinct[loss] for loss in sorted(distinct)[:number]]
+        for a in distinct.values():
+            fixed = {n: s for n, s in departures(a).items() if n not in RANGES}
+            kept.setdefault((a.heads, *departures(a), *fixed.values()), a)
+        return list(kept.values())[:number]
 
     def fitted(self, a: Architecture) -> Architecture:
         """Gauss-Newton on the logarithms of the settings from ranges, then the nearest such settings."""
