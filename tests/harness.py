@@ -1,0 +1,142 @@
+"""What the tests of whole runs share: submissions, the command line, and a scripted model."""
+
+import ast
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from inspect_ai import eval as run_eval
+from inspect_ai.dataset import MemoryDataset
+from inspect_ai.log import list_eval_logs, read_eval_log
+from inspect_ai.model import ModelOutput, ModelUsage, get_model
+
+from inspect_task import orphan_checkpoint
+
+ROOT = Path(__file__).parents[1]
+ROWS = [json.loads(line) for line in (ROOT / "dataset.jsonl").read_text().splitlines()]
+ROW = min(ROWS, key=lambda row: row["departures"])
+WRONG = """
+def forward(weights, tokens):
+    return weights["embed"][tokens] @ weights["unembed"].T
+"""
+
+
+def original(row: dict) -> str:
+    """Source of the lost model as the function right(weights, tokens), for a Python that has NumPy only."""
+    nodes = [
+        node
+        for name in ("architecture", "transformer")
+        for node in ast.parse((ROOT / f"reference/{name}.py").read_text()).body
+        if not isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    return f"""
+import math
+from dataclasses import dataclass, field, fields
+from math import inf
+import numpy as np
+erf = np.vectorize(math.erf, otypes=[float])
+expit = lambda x: 1 / (1 + np.exp(-x))
+{ast.unparse(ast.Module(nodes, []))}
+lost_forward = forward
+def right(weights, tokens):
+    return lost_forward(weights, tokens, Architecture(**{row["architecture"]}))
+def forward(weights, tokens):
+    return right(weights, tokens)
+"""
+
+
+RIGHT = original(ROW)
+
+
+def write(files: dict[str, str | bytes]) -> tuple[str, dict]:
+    """The python call that writes files."""
+    data = {k: v.encode() if isinstance(v, str) else v for k, v in files.items()}
+    code = f"""
+import os
+for name, content in {data!r}.items():
+    os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
+    with open(name, "wb") as file:
+        file.write(content)
+"""
+    return "python", {"code": code}
+
+
+CHECK = ("check_port", {})
+SUBMIT = ("submit", {"answer": "done"})
+
+
+def told(sample) -> list[str]:
+    """What the tools answered."""
+    return [message.text for message in sample.messages if message.role == "tool"]
+
+
+def score(sample):
+    return sample.scores["parity"]
+
+
+def start(log_dir: Path, *arguments: str, **environment: str | None) -> subprocess.Popen:
+    """The README's command; a variable that is None is not set."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("INSPECT_", "ANTHROPIC_"))
+    }
+    settings = {"ANTHROPIC_API_KEY": "dummy", "NO_PROXY": "127.0.0.1", "COLUMNS": "300"}
+    variables = inherited | settings | environment
+    command = ["inspect", "eval", "inspect_task.py", "--display", "plain", "--log-dir", log_dir]
+    return subprocess.Popen(
+        [*command, *arguments],
+        cwd=ROOT,
+        env={name: value for name, value in variables.items() if value is not None},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def the_log(log_dir: Path):
+    (info,) = list_eval_logs(str(log_dir))
+    return read_eval_log(info)
+
+
+def containers_and_networks(docker) -> set[str]:
+    names = docker("ps", "-a", "--format", "{{.Names}}")
+    return {*names, *docker("network", "ls", "--format", "{{.Name}}")}
+
+
+# A scripted model, for runs in this process
+
+
+def player(script_of):
+    """A mockllm model; script_of: last line of the prompt -> turns, of which the last repeats."""
+
+    def answer(messages, tools, choice, config):
+        (prompt,) = (message.text for message in messages if message.role == "user")
+        script = script_of(prompt.splitlines()[-1])
+        said = sum(message.role == "assistant" for message in messages)
+        name, arguments = script[min(said, len(script) - 1)]
+        output = ModelOutput.for_tool_call("mockllm/model", name, arguments)
+        output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+        return output
+
+    return get_model("mockllm/model", custom_outputs=answer, memoize=False)
+
+
+def run_cases(scripts: dict[str, list], log_dir: Path, **options) -> dict:
+    """The task, with ROW once for each case: case -> sample."""
+    task = orphan_checkpoint()
+    (sample,) = (sample for sample in task.dataset if sample.id == ROW["id"])
+    task.dataset = MemoryDataset(
+        [
+            sample.model_copy(update={"id": case, "input": f"{sample.input}\n{case}"})
+            for case in scripts
+        ]
+    )
+    (log,) = run_eval(
+        task, model=player(scripts.get), log_dir=str(log_dir), display="none", **options
+    )
+    assert log.status == "success"
+    assert not any(sample.error for sample in log.samples), log.samples[0].error
+    return {sample.id: sample for sample in log.samples}
