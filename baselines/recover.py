@@ -170,7 +170,8 @@ class Stage:
     def best(self, states: list[Architecture], number: int) -> list[Architecture]:
         """One for each loss, with the fewest departures: what does not show yet is left alone. One for
         each set of departures: fitting finds their values."""
-        distinct, kept = {}, {}
+        distinct: dict[float, Architecture] = {}
+        kept: dict[tuple, Architecture] = {}
         for a in sorted(states, key=lambda a: (self.loss(a), len(departures(a)), a.heads)):
             distinct.setdefault(self.loss(a), a)
         for a in distinct.values():
