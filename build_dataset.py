@@ -275,13 +275,16 @@ def main() -> None:
     options = parser.parse_args()
     if not 1 <= options.count <= 20_000 or not all(1 <= k <= 12 for k in options.departures):
         parser.error("--count is from 1 to 20000, --departures from 1 to 12")
-    rows = []
-    with Pool() as pool:
-        for k in dict.fromkeys(options.departures):  # no two rungs or seeds share a variant
+    if options.seed < 0 or not options.out.absolute().parent.is_dir():
+        parser.error("--seed is not negative, --out is a file in a folder that exists")
+    with Pool() as pool, options.out.open("w", encoding="utf-8") as file:
+        for k in dict.fromkeys(
+            options.departures
+        ):  # no two rungs, and no two seeds, share a variant
             found = certified_rows(pool, options.seed * 1_000_000 + k * 50_000, k, options.mixed)
-            rows += list(track(islice(found, options.count), f"{k} departures", options.count))
-    options.out.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    print(f"{len(rows)} certified variants in {options.out}")
+            for row in track(islice(found, options.count), f"{k} departures", options.count):
+                print(json.dumps(row), file=file, flush=True)
+    print(f"{len(set(options.departures)) * options.count} certified variants in {options.out}")
 
 
 if __name__ == "__main__":

@@ -395,7 +395,7 @@ def test_the_command_writes_rows_that_can_be_read(tmp_path):
     for row in rows:
         a, calls = load(row)
         assert nearest(a, calls[0]) == (inf, None)
-    again = run(tmp_path / "2", "--departures", "1", "2", "--seed", "5")
+    again = run(tmp_path / "2", "--departures", "1", "2", "1", "--seed", "5")
     assert again == first
     run(tmp_path / "3", "--departures", "1", "--count", "2", "--seed", "6")
     other = read_rows(tmp_path / "3")
@@ -403,9 +403,34 @@ def test_the_command_writes_rows_that_can_be_read(tmp_path):
     assert not {row["hash"] for row in other} & {row["hash"] for row in rows}
 
 
+@pytest.mark.parametrize("seed", [0, 7])
+def test_no_two_rungs_or_seeds_share_a_variant(seed, monkeypatch, tmp_path):
+    """As long as 20,000 variants are certified out of 50,000 seeds, and 97% are."""
+    first = {}
+
+    def spy(pool, start, k, mix):
+        first[start] = k
+        return iter([{}])
+
+    monkeypatch.setattr(build_dataset, "certified_rows", spy)
+    for value in (seed, seed + 1):
+        rungs = [str(k) for k in range(1, 13)]
+        arguments = ["--departures", *rungs, "--seed", str(value), "--out", str(tmp_path / "x")]
+        monkeypatch.setattr(sys, "argv", ["build_dataset.py", *arguments])
+        build_dataset.main()
+    assert len(first) == 24 and np.diff(sorted(first)).min() >= 50_000
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [["--count", "0"], ["--departures", "0"], ["--departures", "13"], ["--departures", "2", "x"]],
+    [
+        ["--count", "0"],
+        ["--count", "20001"],
+        ["--departures", "0"],
+        ["--departures", "13"],
+        ["--departures", "2", "x"],
+        ["--seed", "-1"],
+    ],
     ids=" ".join,
 )
 def test_bad_arguments_are_refused_before_any_work(arguments, tmp_path, monkeypatch, capsys):

@@ -2,8 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from inspect_ai.scorer import SampleScore, Score
+from scipy.stats import binom
 
 from scorers.pass_rate import pass_rate
 
@@ -44,6 +48,21 @@ def test_pass_rate_with_its_wilson_interval(passed, attempts, low, high):
     for k in ("all", "4"):
         found = [values[f"{name}_{k}"] for name in ("low", "pass", "high")]
         assert found == pytest.approx([low, passed / attempts, high], abs=5e-5)
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(attempts=st.integers(5, 60))
+def test_the_interval_covers_at_its_stated_rate(attempts):
+    """Exactly, by the binomial distribution: 95% on average over true rates, and never far below in the
+    band that matters."""
+    found = [rates(passed, attempts) for passed in range(attempts + 1)]
+    low, high = (np.array([values[name] for values in found]) for name in ("low_all", "high_all"))
+    true = np.linspace(0.005, 0.995, 199)[:, None]
+    share = binom.pmf(range(attempts + 1), attempts, true)
+    covered = (share * ((low <= true) & (true <= high))).sum(1)
+    assert 0.94 < covered.mean() < 0.97
+    band = (true[:, 0] >= 0.1) & (true[:, 0] <= 0.4)
+    assert covered[band].min() > 0.87
 
 
 def test_each_rung_and_each_reason_is_counted_by_itself():
