@@ -116,11 +116,14 @@ def picture(rates: pd.DataFrame, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dataset", type=Path)
-    rows, here = read_rows(parser.parse_args().dataset), Path(__file__).with_suffix(".csv")
+    parser.add_argument("--knowledge", type=float, nargs="+", default=KNOWLEDGE)
+    options = parser.parse_args()
+    rows, here = read_rows(options.dataset), Path(__file__).with_suffix(".csv")
     done = set()
     if here.exists():
         done = {(a.id, a.knowledge) for a in pd.read_csv(here).itertuples()}
-    jobs = [(row, q) for q in (VANILLA, *KNOWLEDGE) for row in rows if (row["id"], q) not in done]
+    solvers = (VANILLA, *options.knowledge)
+    jobs = [(row, q) for q in solvers for row in rows if (row["id"], q) not in done]
     with Pool() as pool, here.open("a") as file:
         for attempted in track(pool.imap_unordered(attempt, jobs), "attempts", len(jobs)):
             pd.DataFrame([attempted]).to_csv(file, index=False, header=not file.tell())
