@@ -3,7 +3,8 @@
 A departure is a field that differs from its baseline. Where the settings are a range, they are all of its
 numbers of two significant digits: such a value must be fitted, it cannot be picked from a menu. Each
 docstring says which models made the choice; <model> can be read in Hugging Face transformers 5.23,
-models/<model>/modeling_<model>.py and configuration_<model>.py, other places are named.
+models/<model>/modeling_<model>.py and configuration_<model>.py, other places are named. Every choice is
+tested against a model of transformers (tests/test_transformers.py), unless its docstring says it is not.
 """
 
 from dataclasses import dataclass, field, fields
@@ -38,7 +39,8 @@ class Architecture:
     qkv_layout: str = choice("q_k_v", "per_group", "per_group_interleaved")
     """Rows of the fused projection. q_k_v: phi3. per_group, for each KV head [its q heads, k, v]: falcon
     (40B), and gpt_neox and bloom, where a group is one head. per_group_interleaved, the same with q, k, v
-    innermost: checkpoints of Megatron-LM, format 1.0 (transformers' convert_megatron_gpt2_checkpoint.py)."""
+    innermost: checkpoints of Megatron-LM, format 1.0 (convert_megatron_gpt2_checkpoint.py in the repository of
+    transformers); not tested against a model, as transformers only converts it."""
     qkv_clip: float = choice(inf, *two_digits(1.0, 2.5))
     """q, k, v clipped to +-c as projected. olmo, dbrx, mpt `clip_qkv`."""
     qk_norm: str | None = choice(None, "head", "head_after_rope", "no_gain")
@@ -63,7 +65,7 @@ class Architecture:
     rotary_fraction: float = choice(1.0, 0.5, 0.25)
     """Only this share of each head turns. 0.25: gpt_neox, stablelm; 0.5: phi, glm, nemotron."""
     rope_factor: float = choice(1.0, *two_digits(1.5, 8.0))
-    """Angles divided by f, linear scaling. gemma3 8."""
+    """Angles divided by f, linear scaling: llama `rope_type` linear; gemma3 8, but only on global layers."""
     nope_every: float = choice(inf, 2, 3)
     """Layers i with (i + 1) % n = 0 do not rotate. 4: smollm3, llama4."""
     sliding_window: float = choice(inf, *range(5, 25))
