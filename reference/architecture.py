@@ -83,7 +83,7 @@ class Architecture:
     logit_scale: float = choice(1.0, *two_digits(0.2, 0.7), *two_digits(1.5, 5.0))
     """s z. cohere `logit_scale` 0.0625; granite divides by `logits_scaling`."""
     final_softcap: float | None = choice(None, *two_digits(3.0, 20.0))
-    """c tanh(z / c), after the scale. gemma2, gemma3n 30; nanochat 15."""
+    """c tanh(z / c), after the scale, as muse_glimmer has both. gemma2, gemma3n 30; nanochat 15."""
 
 
 SETTINGS = {f.name: f.metadata["settings"] for f in fields(Architecture) if f.metadata}
