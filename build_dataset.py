@@ -51,6 +51,7 @@ REQUIRES = {
 EXCLUDES = {
     "embedding_multiplier": {"residual_multiplier"},  # in most blocks, little but their ratio shows
     "qkv_clip": {"qk_norm", "v_norm"},  # models differ on which comes first
+    "rope_factor": {"local_theta"},  # gemma3 has it on global layers only
     "nope_every": {"local_theta"},  # if no global layer turns, it is another rope_theta
     "swiglu_clamp": {"activation"},  # has its own
     "alibi": {"rope_pairing", "rope_theta", "rotary_fraction", "rope_factor", "nope_every"}
