@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from inspect_task import orphan_checkpoint
 ROOT = Path(__file__).parents[1]
 ROWS = [json.loads(line) for line in (ROOT / "dataset.jsonl").read_text().splitlines()]
 ROW = min(ROWS, key=lambda row: row["departures"])
+SECRETS = {str(row[name]) for row in ROWS for name in ("seed", "hash")}.union(
+    *(row["architecture"].keys() - {"heads"} for row in ROWS)
+)
 WRONG = """
 def forward(weights, tokens):
     return weights["embed"][tokens] @ weights["unembed"].T
@@ -60,6 +64,11 @@ for name, content in {data!r}.items():
         file.write(content)
 """
     return "python", {"code": code}
+
+
+def leaked(text: str) -> set[str]:
+    """The secrets that a text tells."""
+    return {secret for secret in SECRETS if re.search(rf"\b{secret}\b", text)}
 
 
 CHECK = ("check_port", {})
@@ -124,19 +133,21 @@ def player(script_of):
     return get_model("mockllm/model", custom_outputs=answer, memoize=False)
 
 
-def run_cases(scripts: dict[str, list], log_dir: Path, **options) -> dict:
-    """The task, with ROW once for each case: case -> sample."""
+def run_cases(scripts: dict[str, list], log_dir: Path, rows: dict | None = None, **options) -> dict:
+    """The task, once for each case, with the row of that id, else with ROW: case -> sample."""
     task = orphan_checkpoint()
-    (sample,) = (sample for sample in task.dataset if sample.id == ROW["id"])
+    samples = {sample.id: sample for sample in task.dataset}
     task.dataset = MemoryDataset(
         [
             sample.model_copy(update={"id": case, "input": f"{sample.input}\n{case}"})
             for case in scripts
+            for sample in [samples[(rows or {}).get(case, ROW["id"])]]
         ]
     )
     (log,) = run_eval(
         task, model=player(scripts.get), log_dir=str(log_dir), display="none", **options
     )
     assert log.status == "success"
-    assert not any(sample.error for sample in log.samples), log.samples[0].error
+    errors = {sample.id: sample.error.message for sample in log.samples if sample.error}
+    assert not errors
     return {sample.id: sample for sample in log.samples}

@@ -1,0 +1,9 @@
+"""Computes without end.
+
+Scores: timeout
+"""
+
+
+def forward(weights, tokens):
+    while True:
+        pass

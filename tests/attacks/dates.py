@@ -1,0 +1,11 @@
+"""The right numbers as dates.
+
+Scores: bad_output
+"""
+
+from port import forward as right
+
+
+def forward(weights, tokens):
+    x = right(weights, tokens)
+    return x.astype("datetime64[s]")

@@ -1,0 +1,4 @@
+# model.py is a link to /dev/zero, which has no end.
+#
+# Scores: no_file
+ln -sf /dev/zero model.py

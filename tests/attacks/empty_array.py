@@ -1,0 +1,11 @@
+"""No logits at all: all() of nothing is true.
+
+Scores: bad_output
+"""
+
+from port import forward as right
+
+
+def forward(weights, tokens):
+    x = right(weights, tokens)
+    return x[:0]

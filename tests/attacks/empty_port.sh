@@ -1,0 +1,4 @@
+# model.py is empty.
+#
+# Scores: crashed
+: > model.py

@@ -1,0 +1,4 @@
+# Kills every process of the container that it may.
+#
+# Scores: crashed
+kill -9 -1

@@ -1,0 +1,11 @@
+"""What a sampler needs.
+
+Scores: bad_output
+"""
+
+from port import forward as right
+
+
+def forward(weights, tokens):
+    x = right(weights, tokens)
+    return x[:, -1:]

@@ -1,0 +1,4 @@
+# Nobody may enter the working directory.
+#
+# Scores: crashed
+chmod 000 .

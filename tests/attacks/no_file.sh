@@ -1,0 +1,4 @@
+# There is no model.py.
+#
+# Scores: no_file
+rm model.py

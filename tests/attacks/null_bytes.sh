@@ -1,0 +1,4 @@
+# A NUL in the source.
+#
+# Scores: crashed
+printf '\0' >> model.py

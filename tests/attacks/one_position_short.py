@@ -1,0 +1,11 @@
+"""zip() of the answer and the truth would stop one position early.
+
+Scores: bad_output
+"""
+
+from port import forward as right
+
+
+def forward(weights, tokens):
+    x = right(weights, tokens)
+    return x[:, :-1]

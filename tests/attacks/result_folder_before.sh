@@ -1,0 +1,4 @@
+# A folder stands where the result goes.
+#
+# Scores: crashed
+mkdir logits.bin

@@ -1,0 +1,11 @@
+"""One number: np.allclose(scalar, matrix) broadcasts.
+
+Scores: bad_output
+"""
+
+from port import forward as right
+
+
+def forward(weights, tokens):
+    x = right(weights, tokens)
+    return x.mean()

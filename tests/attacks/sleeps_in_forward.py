@@ -1,0 +1,10 @@
+"""Never answers.
+
+Scores: timeout
+"""
+
+import time
+
+
+def forward(weights, tokens):
+    time.sleep(60)

@@ -1,0 +1,4 @@
+# model.py is no Python.
+#
+# Scores: crashed
+echo 'def forward(' > model.py
