@@ -1,4 +1,4 @@
-# A byte in the source that is not UTF-8.
+# A string in the source that is not UTF-8.
 #
 # Scores: crashed
-printf '# \351\n' >> model.py
+printf "name = '\351'\n" >> model.py

@@ -1,0 +1,2 @@
+# Line ends of Windows.
+sed -i 's/$/\r/' model.py

@@ -1,0 +1,23 @@
+"""A loop over the heads, in float64; every head is a matrix product by itself."""
+
+import numpy as np
+from parts import A, bias, block, embedded, layers, qkv, scored, shares, unembedded
+
+
+def attention(x, w, i):
+    q, k, v = qkv(x, w, i)
+    positions, hd, group = np.arange(x.shape[1]), q.shape[3], A.heads // k.shape[2]
+    added, heads = bias(i, positions, positions, x.dtype), []
+    for h in range(A.heads):
+        g = h // group
+        s = scored(q[:, :, h] @ k[:, :, g].swapaxes(1, 2), i, hd) + added[h]
+        heads.append(shares(s, w["b_head"][h] if A.sinks else None) @ v[:, :, g])
+    return np.concatenate(heads, 2) @ w["w_o"].T
+
+
+def forward(weights, tokens):
+    w = {name: tensor.astype(np.float64) for name, tensor in weights.items()}
+    x = embedded(w, tokens)
+    for i, layer in enumerate(layers(w)):
+        x = block(x, layer, lambda y, layer=layer, i=i: attention(y, layer, i))
+    return unembedded(x, w)

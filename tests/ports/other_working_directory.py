@@ -1,0 +1,7 @@
+"""Goes to another working directory."""
+
+import os
+
+from port import forward  # noqa: F401
+
+os.chdir("/")

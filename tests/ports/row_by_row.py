@@ -1,0 +1,24 @@
+"""One sequence at a time, and the logits are written into one array."""
+
+import numpy as np
+from parts import A, bias, block, embedded, layers, qkv, scored, shares, unembedded
+
+
+def attention(x, w, i):
+    q, k, v = (y.swapaxes(0, 1) for y in qkv(x, w, i))  # (heads, T, hd)
+    k, v = (y.repeat(A.heads // len(y), 0) for y in (k, v))
+    positions = np.arange(len(x))
+    s = scored(q @ k.transpose(0, 2, 1), i, q.shape[2]) + bias(i, positions, positions, x.dtype)
+    y = shares(s, w["b_head"][:, None, None] if A.sinks else None) @ v
+    return y.swapaxes(0, 1).reshape(len(x), -1) @ w["w_o"].T
+
+
+def forward(weights, tokens):
+    w = {name: tensor.astype(np.float64) for name, tensor in weights.items()}
+    logits = np.empty((*tokens.shape, len(w["embed"])))
+    for n, row in enumerate(tokens):
+        x = embedded(w, row)
+        for i, layer in enumerate(layers(w)):
+            x = block(x, layer, lambda y, layer=layer, i=i: attention(y, layer, i))
+        logits[n] = unembedded(x, w)
+    return logits
