@@ -1,5 +1,5 @@
-"""The whole task as it is run: Inspect's command line and its Anthropic client, in Docker containers, and every
-way in which a submission can be right or wrong, in the local sandbox."""
+"""The whole task as it is run: Inspect's command line and its Anthropic client, in Docker containers, what an agent
+sees there, and what the grader hands over. Right and wrong submissions: test_ports.py, test_attacks.py."""
 
 import pickle
 import re
@@ -12,9 +12,11 @@ from harness import (
     ROOT,
     ROW,
     ROWS,
+    SECRETS,
     SUBMIT,
     WRONG,
     containers_and_networks,
+    leaked,
     run_cases,
     score,
     start,
@@ -26,16 +28,6 @@ from inspect_ai.log import list_eval_logs
 from messages_api import MessagesAPI
 
 from reference.variants import load
-
-SECRETS = {str(row[name]) for row in ROWS for name in ("seed", "hash")}.union(
-    *(row["architecture"].keys() - {"heads"} for row in ROWS)
-)
-
-
-def leaked(text: str) -> set[str]:
-    """The secrets that a text tells."""
-    return {secret for secret in SECRETS if re.search(rf"\b{secret}\b", text)}
-
 
 # The command line and the real client
 
@@ -185,41 +177,13 @@ VIEWS = {
 }
 
 
-HAZARDS = {  # a command after model.py is right; value, reason, what the explanation says
-    "symbolic link": ("mv model.py port.py; ln -s port.py model.py", 1, "passed", "error"),
-    "FIFO": ("rm model.py; mkfifo model.py", 0, "no_file", "regular file"),
-    "unreadable": ("chmod 000 model.py", 0, "no_file", "Permission denied"),
-    "container killed": ("kill 1", 0, "crashed", "not running"),
-    "huge": ("head -c 200000000 /dev/zero > model.py", 0, "no_file", "limit"),
-    "memory": ("echo 'x = bytearray(3 << 30)' > model.py", 0, "crashed", "exit code 137"),
-}
-
-
 @pytest.fixture(scope="module")
-def in_docker(docker, tmp_path_factory):
-    """One run of this process's model in Docker: a look around, and the hazards."""
-    submission = write({"model.py": RIGHT})
-    views = [("bash", {"command": command}) for command in VIEWS.values()]
-    scripts = {"look": [*views, submission, CHECK, SUBMIT]}
-    for name, (command, *_) in HAZARDS.items():
-        scripts[name] = [submission, ("bash", {"command": command}), SUBMIT]
-    return run_cases(scripts, tmp_path_factory.mktemp("docker"))
-
-
-@pytest.fixture(scope="module")
-def inside(in_docker):
+def inside(docker, tmp_path_factory):
     """View -> what an agent sees in Docker; and the sample, which then passes."""
-    sample = in_docker["look"]
+    views = [("bash", {"command": command}) for command in VIEWS.values()]
+    script = [*views, write({"model.py": RIGHT}), CHECK, SUBMIT]
+    sample = run_cases({"look": script}, tmp_path_factory.mktemp("docker"))["look"]
     return dict(zip(VIEWS, told(sample))), sample
-
-
-@pytest.mark.parametrize("name", HAZARDS)
-def test_hazards(name, in_docker):
-    """What a submission does to its file or its container ends in a score, never in an error of the sample."""
-    _, value, reason, said = HAZARDS[name]
-    outcome = score(in_docker[name])
-    assert (outcome.value, outcome.metadata["reason"]) == (value, reason), outcome.explanation
-    assert said in outcome.explanation
 
 
 def test_a_right_port_scores_1_in_docker(inside):
@@ -264,178 +228,7 @@ def test_the_image_holds_no_secret(docker, inside):
     assert "requirements.txt" in text and leaked(text) == set()
 
 
-# Submissions, right and wrong, in the local sandbox
-
-
-def answer(expression: str) -> str:
-    """A port that returns an expression of the right answer x."""
-    return f"{RIGHT}\ndef forward(weights, tokens):\n    x = right(weights, tokens)\n    return {expression}"
-
-
-CASES = {  # model.py, or files; the expected reason
-    "original": (RIGHT, "passed"),
-    "float32": (answer("x.astype(np.float32)"), "passed"),
-    "big-endian": (answer("x.astype('>f8')"), "passed"),
-    "long double": (answer("x.astype(np.longdouble)"), "passed"),
-    "nested list": (answer("x.tolist()"), "passed"),
-    "tuple of lists of arrays": (answer("tuple(list(row) for row in x)"), "passed"),
-    "Fortran order": (answer("np.asfortranarray(x)"), "passed"),
-    "reversed view": (answer("x[..., ::-1].copy()[..., ::-1]"), "passed"),
-    "masked array": (answer("np.ma.masked_invalid(x)"), "passed"),
-    "subclass of ndarray": (answer("x.view(type('Logits', (np.ndarray,), {}))"), "passed"),
-    "object with __array__": (
-        answer("type('L', (), {'__array__': lambda self, dtype=None, copy=None: x})()"),
-        "passed",
-    ),
-    "debug lines": (
-        "import sys\nprint('line\\n' * 20000)\n"
-        + answer("print(x) or sys.stderr.write('y' * 9999) and x"),
-        "passed",
-    ),
-    "helper module": ({"model.py": "from port import forward", "port.py": RIGHT}, "passed"),
-    "helper package": (
-        {"model.py": "from port.a import forward", "port/a.py": RIGHT, "port/__init__.py": ""},
-        "passed",
-    ),
-    "CRLF": (RIGHT.replace("\n", "\r\n"), "passed"),
-    "byte order mark": ("\ufeff" + RIGHT, "passed"),
-    "latin-1": (b"# -*- coding: latin-1 -*-\n# \xe9\n" + RIGHT.encode(), "passed"),
-    "another working directory": ("import os; os.chdir('/')\n" + RIGHT, "passed"),
-    "exit code 3 at the end": (
-        "import atexit, os; atexit.register(os._exit, 3)\n" + RIGHT,
-        "passed",
-    ),
-    "file named numpy.py beside it": (
-        {"model.py": RIGHT, "numpy.py": "1 / 0", "pickle.py": "1 / 0"},
-        "passed",
-    ),
-    "a class as forward": (
-        RIGHT + "class forward:\n    def __new__(cls, *call):\n        return right(*call)",
-        "passed",
-    ),
-    "nothing": ({}, "no_file"),
-    "a folder": ({"model.py/x": ""}, "no_file"),
-    "another name": ({"port.py": RIGHT}, "no_file"),
-    "empty": ("", "crashed"),
-    "syntax error": ("def forward(", "crashed"),
-    "not UTF-8": (b"name = '\xe9'\n" + RIGHT.encode(), "crashed"),
-    "null bytes": ("\0", "crashed"),
-    "raises at import": (RIGHT + "1 / 0", "crashed"),
-    "raises in forward": (answer("1 / 0"), "crashed"),
-    "sys.exit(0) at import": ("import sys; sys.exit(0)", "crashed"),
-    "os._exit(0) at import": ("import os; os._exit(0)", "crashed"),
-    "os._exit(0) after the first call": (
-        RIGHT + "import os\ndef forward(w, t, n=[0]):\n    n[0] += 1\n"
-        "    return right(w, t) if n[0] == 1 else os._exit(0)",
-        "crashed",
-    ),
-    "killed": ("import os; os.kill(os.getpid(), 9)", "crashed"),
-    "no forward": ("def Forward(weights, tokens): pass", "crashed"),
-    "forward of one argument": ("def forward(weights): pass", "crashed"),
-    "ragged list": (answer("[row.tolist()[:n + 1] for n, row in enumerate(x)] + [[]]"), "crashed"),
-    "removes the result": (answer("__import__('os').remove('logits.bin') or x"), "crashed"),
-    "None": (answer("None"), "bad_output"),
-    "without batch": (answer("x[0]"), "bad_output"),
-    "transposed": (answer("x.swapaxes(1, 2)"), "bad_output"),
-    "flat": (answer("x.ravel()"), "bad_output"),
-    "one position short": (answer("x[:, :-1]"), "bad_output"),
-    "last position only": (answer("x[:, -1:]"), "bad_output"),
-    "one position more": (answer("x.repeat(2, 1)"), "bad_output"),
-    "complex": (answer("x.astype(complex)"), "bad_output"),
-    "bool": (answer("x > 0"), "bad_output"),
-    "object": (answer("x.astype(object)"), "bad_output"),
-    "string": (answer("x.astype(str)"), "bad_output"),
-    "generator": (answer("(row for row in x)"), "bad_output"),
-    "pair with a cache": (answer("{'logits': x}"), "bad_output"),
-    "spoils its weights": (
-        answer("weights['final_norm'].__imul__(2) is None or x"),
-        "wrong_logits",
-    ),
-    "NaN": (answer("np.where(x == x.max(), np.nan, x)"), "wrong_logits"),
-    "infinite": (answer("np.where(x == x.max(), np.inf, x)"), "wrong_logits"),
-    "minus infinity": (answer("np.full_like(x, -np.inf)"), "wrong_logits"),
-    "half precision": (answer("x.astype(np.float16)"), "wrong_logits"),
-    "integers": (answer("x.round().astype(int)"), "wrong_logits"),
-    "probabilities": (answer("np.exp(x) / np.exp(x).sum(-1, keepdims=True)"), "wrong_logits"),
-    "one logit off by twice the tolerance": (
-        answer("x + 1e-3 * (x == x.max())"),
-        "wrong_logits",
-    ),
-    "the first checkpoint only": (
-        RIGHT + "kept = dict(np.load('weights.npz'))\n"
-        "def forward(weights, tokens):\n    return right(kept, tokens)",
-        "wrong_logits",
-    ),
-    "the traces only": (
-        "import numpy as np\ntraces = np.load('traces.npz')\n"
-        "def forward(weights, tokens):\n"
-        "    if np.array_equal(tokens, traces['tokens']):\n        return traces['logits']\n"
-        "    return np.zeros((*tokens.shape, len(weights['embed'])))",
-        "wrong_logits",
-    ),
-    "full length only": (
-        RIGHT + "def forward(weights, tokens):\n"
-        "    return right(weights, np.pad(tokens, ((0, 0), (48 - tokens.shape[1], 0))))"
-        "[:, -tokens.shape[1]:]",
-        "wrong_logits",
-    ),
-}
-
-
-def files(case: str) -> dict[str, str | bytes]:
-    submission, _ = CASES[case]
-    return submission if isinstance(submission, dict) else {"model.py": submission}
-
-
-@pytest.fixture(scope="module")
-def submissions(tmp_path_factory):
-    """Every case through the whole task in one run: write, check_port, submit."""
-    scripts = {case: [write(files(case)), CHECK, SUBMIT] for case in CASES}
-    scripts["original"].insert(0, CHECK)
-    return run_cases(scripts, tmp_path_factory.mktemp("cases"), sandbox="local")
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_submission(case, submissions):
-    """What computes the original's logits passes, whatever its form; what does not scores 0 with the reason."""
-    sample, (_, reason) = submissions[case], CASES[case]
-    assert score(sample).metadata["reason"] == reason, score(sample).explanation
-    assert score(sample).value == (reason == "passed")
-    assert score(sample).explanation.startswith(f"{reason}: ")
-    assert len(score(sample).explanation) > len(f"{reason}: ") + 3
-    source = files(case).get("model.py", b"")
-    source = source.decode(errors="replace") if isinstance(source, bytes) else source
-    assert score(sample).metadata["source"] == source
-    assert score(sample).metadata["limit"] is False
-    *_, after = told(sample)
-    if reason == "passed":
-        assert float(after.removeprefix("worst absolute error ")) <= 5e-4
-    else:
-        assert after.strip()
-
-
-def test_explanations(submissions):
-    """A person can act on them: they name the exception, the shape, the probes."""
-
-    def explanation(case):
-        return score(submissions[case]).explanation
-
-    assert "ZeroDivisionError" in explanation("raises in forward")
-    assert "SyntaxError" in explanation("syntax error")
-    assert "complex128" in explanation("complex")
-    assert "(1, 0, " in explanation("one position short")
-    assert "probes [2, 4, 6, 8, 10, 12]" in explanation("the first checkpoint only")
-    assert "inf" in explanation("NaN")
-
-
-def test_check_port_is_no_oracle(submissions):
-    """It needs a port, and knows the traces only: what answers them and nothing else looks right to it."""
-    assert "No module named 'model'" in told(submissions["original"])[0]
-    *_, checked = told(submissions["the traces only"])
-    assert float(checked.removeprefix("worst absolute error ")) < 1e-4
-    *_, checked = told(submissions["the first checkpoint only"])
-    assert float(checked.removeprefix("worst absolute error ")) < 1e-4
-
+# What the grader does in the sandbox
 
 SPY = """
 import __main__, os, pickle, sys
@@ -459,29 +252,6 @@ def test_the_grader_hands_over_weights_and_tokens_only(tmp_path):
             assert np.array_equal(given_tokens, tokens) and given.keys() == weights.keys()
             assert all(np.array_equal(given[name], weights[name]) for name in weights)
         assert leaked(repr([rest, *(call[0].keys() for call in calls)])) == set()
-
-
-HANGS = {
-    "in forward": "def forward(weights, tokens):\n    time.sleep(60)",
-    "at import": "time.sleep(60)",
-    "deaf to SIGTERM": "signal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(60)",
-    "in a thread that outlives the answers": RIGHT
-    + "import threading\nthreading.Thread(target=time.sleep, args=(60,)).start()",
-}
-
-
-def test_a_hanging_port_times_out(monkeypatch, tmp_path):
-    """Wherever it hangs; the reason is its own, and check_port tells the agent."""
-    monkeypatch.setattr("scorers.parity.SECONDS", 2)
-    scripts = {
-        case: [write({"model.py": f"import signal, time\n{code}"}), CHECK, SUBMIT]
-        for case, code in HANGS.items()
-    }
-    for case, sample in run_cases(scripts, tmp_path, sandbox="local").items():
-        assert score(sample).metadata["reason"] == "timeout", case
-        assert score(sample).value == 0
-        assert score(sample).explanation == "timeout: not done after 2 seconds"
-        assert told(sample)[-1] == "not done after 2 seconds"
 
 
 def test_a_sample_stopped_by_a_limit_is_scored(tmp_path):
