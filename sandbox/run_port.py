@@ -9,8 +9,9 @@ import sys
 
 import numpy as np
 
-calls = pickle.load(sys.stdin.buffer)
-sys.path.insert(0, "")  # only now: a numpy.py beside model.py is not NumPy
+calls, answers = pickle.load(sys.stdin.buffer), b""
+# only now: a numpy.py beside model.py is not NumPy; and no .pyc: it may be that of an older model.py
+sys.path, sys.pycache_prefix = ["", *sys.path], "/dev/null"
 with open("logits.bin", "wb") as result:  # empty before the submission runs
     import model
 
@@ -18,4 +19,5 @@ with open("logits.bin", "wb") as result:  # empty before the submission runs
         logits = np.asarray(model.forward(weights, tokens))
         if logits.shape != (*tokens.shape, len(weights["embed"])) or logits.dtype.kind not in "fiu":
             sys.exit(f"bad output: {logits.dtype} {logits.shape} for tokens {tokens.shape}")
-        result.write(logits.astype(np.float64).tobytes())
+        answers += logits.astype(np.float64).tobytes()
+    result.write(answers)  # now, in one piece: a port may fork, or write a logits.bin of its own

@@ -52,7 +52,7 @@ def parity() -> Scorer:
         try:
             source = (await sandbox().read_file("model.py", text=False)).decode(errors="replace")
             reason, detail, logits = await attempt(probes)
-        except (OSError, OutputLimitExceededError) as error:
+        except (OSError, RuntimeError, OutputLimitExceededError) as error:
             reason, detail = "no_file", f"model.py cannot be read: {error}"
         if reason == "wrong_logits":
             where, missed = diagnose(logits, probes, a, TOLERANCE)
