@@ -45,11 +45,11 @@ class Fault:
     events: int = 0
 
 
-class Hold:
-    """The conversation waits for an answer until the server is closed, which never gives one."""
+class Hold(Fault):
+    """No answer, and that only once the API is released."""
 
 
-Turn = Block | list[Block] | Say | Fault | Hold
+Turn = Block | list[Block] | Say | Fault
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Request:
 
 
 class MessagesAPI:
-    """requests: what came in; usage: tokens by conversation, of whole messages; held: a count of conversations
-    that wait, to be acquired."""
+    """requests: what came in; usage: tokens by conversation, of whole messages; held: to be acquired once for
+    each conversation that waits; released: to be set, so that they go on."""
 
     def __init__(self, *scripts: list[Turn]):
         self.scripts, self.number, self.conversations = scripts, count(1), count()
@@ -76,7 +76,7 @@ class MessagesAPI:
         self.cached: defaultdict[int, int] = defaultdict(
             int
         )  # tokens of a conversation's last prompt
-        self.held, self.closed = Semaphore(0), Event()
+        self.held, self.released = Semaphore(0), Event()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
         self.server.daemon_threads = True
 
@@ -89,7 +89,7 @@ class MessagesAPI:
         return self
 
     def __exit__(self, *_):
-        self.closed.set()
+        self.released.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -186,7 +186,7 @@ def handler(api: MessagesAPI) -> type[BaseHTTPRequestHandler]:
             match turn:
                 case Hold():
                     api.held.release()
-                    api.closed.wait()
+                    api.released.wait()
                     self.close_connection = True
                 case Fault(error=None, events=0):
                     self.close_connection = True
