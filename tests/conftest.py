@@ -15,18 +15,26 @@ for library in ("OMP", "OPENBLAS", "MKL"):  # before NumPy is imported, here and
     os.environ[f"{library}_NUM_THREADS"] = "1"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def docker():
-    """Runs a docker command and returns the lines it prints; skips where no engine answers."""
+    """Runs a docker command and returns the lines it prints; skips where no engine answers. After a module, also
+    after a failed one, its runs are ended and its containers and networks removed, and that there are any fails."""
+    from harness import STARTED, containers_and_networks
 
     def run(*arguments: str) -> list[str]:
         command = ["docker", *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split(
-            "\n"
-        )
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        return done.stdout.splitlines()
 
     try:
         run("version")
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"no Docker engine answers `docker version`: {error}")
-    return run
+    before = containers_and_networks(run)
+    yield run
+    for process in STARTED:
+        process.kill()
+    left = containers_and_networks(run) - before
+    for kind, name in sorted(left):  # containers first: they use the networks
+        run(kind, "rm", "--force", name)
+    assert left == set()

@@ -84,8 +84,16 @@ def score(sample):
     return sample.scores["parity"]
 
 
+STARTED: list[subprocess.Popen] = []  # so that a failed test leaves none running
+
+
 def start(log_dir: Path, *arguments: str, **environment: str | None) -> subprocess.Popen:
     """The README's command; a variable that is None is not set."""
+    return inspect("eval", "inspect_task.py", *arguments, log_dir=log_dir, **environment)
+
+
+def inspect(*arguments: str, log_dir: Path, **environment: str | None) -> subprocess.Popen:
+    """Inspect's command line, with the client's settings."""
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -93,9 +101,8 @@ def start(log_dir: Path, *arguments: str, **environment: str | None) -> subproce
     }
     settings = {"ANTHROPIC_API_KEY": "dummy", "NO_PROXY": "127.0.0.1", "COLUMNS": "300"}
     variables = inherited | settings | environment
-    command = ["inspect", "eval", "inspect_task.py", "--display", "plain", "--log-dir", log_dir]
-    return subprocess.Popen(
-        [*command, *arguments],
+    process = subprocess.Popen(
+        ["inspect", *arguments, "--display", "plain", "--log-dir", log_dir],
         cwd=ROOT,
         env={name: value for name, value in variables.items() if value is not None},
         stdin=subprocess.DEVNULL,
@@ -103,6 +110,8 @@ def start(log_dir: Path, *arguments: str, **environment: str | None) -> subproce
         stderr=subprocess.STDOUT,
         text=True,
     )
+    STARTED.append(process)
+    return process
 
 
 def the_log(log_dir: Path):
@@ -110,9 +119,12 @@ def the_log(log_dir: Path):
     return read_eval_log(info)
 
 
-def containers_and_networks(docker) -> set[str]:
-    names = docker("ps", "-a", "--format", "{{.Names}}")
-    return {*names, *docker("network", "ls", "--format", "{{.Name}}")}
+def containers_and_networks(docker) -> set[tuple[str, str]]:
+    """Those of this folder's runs, as ("container" or "network", name); other runs may use the engine too."""
+    label = f"label=com.docker.compose.project.config_files={ROOT / 'compose.yaml'}"
+    containers = docker("ps", "-a", "--filter", label, "--format", "{{.Names}}")
+    networks = docker("network", "ls", "--filter", "name=inspect-orphan", "--format", "{{.Name}}")
+    return {("container", name) for name in containers} | {("network", name) for name in networks}
 
 
 # A scripted model, for runs in this process
