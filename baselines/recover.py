@@ -15,6 +15,7 @@ import io
 import pickle
 import re
 import sys
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from inspect import getsource
 from itertools import product
@@ -28,8 +29,8 @@ from reference import architecture, transformer
 from reference.architecture import SETTINGS, Architecture, departures
 from reference.transformer import NORMS, forward, softcap
 
-STATES = 40
-"""States that are kept, and that are looked at before a stage is given up."""
+LOOKS = 60
+"""States that are looked at before a stage is given up."""
 FITS = 4
 """Moves of a state that are fitted."""
 EXACT = 2e-5
@@ -81,7 +82,7 @@ def recover(
     solved: Stage | None = None
     for traces, length in STAGES:
         stage = Stage(weights, tokens[:traces, :length], logits[:traces, :length], menu)
-        states = stage.best(states, STATES)
+        states = stage.best(states)
         settled = [a for a in climb(states, stage, solved) if stage.solves(a)]
         if not settled:  # what is not settled stays as it was: a poor fit would only blur what is
             break
@@ -167,8 +168,8 @@ class Stage:
             self.losses[a] = round(float(np.sqrt(np.mean(self.answer(a)[0] ** 2))), 9)
         return self.losses[a]
 
-    def best(self, states: list[Architecture], number: int) -> list[Architecture]:
-        """One for each loss, with the fewest departures: what does not show yet is left alone. One for
+    def best(self, states: list[Architecture]) -> list[Architecture]:
+        """In the order of their losses. One for each loss, with the fewest departures: what does not show yet is left alone. One for
         each set of departures: fitting finds their values."""
         distinct: dict[float, Architecture] = {}
         kept: dict[tuple, Architecture] = {}
@@ -177,7 +178,7 @@ class Stage:
         for a in distinct.values():
             fixed = {n: s for n, s in departures(a).items() if n not in RANGES}
             kept.setdefault((a.heads, *departures(a), *fixed.values()), a)
-        return list(kept.values())[:number]
+        return list(kept.values())
 
     def fitted(self, a: Architecture) -> Architecture:
         """Gauss-Newton on the logarithms of the settings from ranges, then the nearest such settings."""
@@ -237,18 +238,26 @@ def moved(a: Architecture, move: dict[str, Any]) -> Architecture:
 
 
 def climb(states: list[Architecture], stage: Stage, solved: Stage | None) -> list[Architecture]:
-    """Best-first search: from the best state not yet looked at, the best moves, each with a fit."""
+    """Best-first search: from the best state not yet looked at, the best moves, each with a fit. Every other
+    time it is the turn of the kind of states that was looked at least, where the best moves may hide."""
     groups = [] if stage.solves(states[0]) else moves(states[0], stage, solved)
     seen: set[float] = set()
-    for _ in range(STATES):
+    looks: Counter = Counter()
+    for look in range(LOOKS):
         rest = [a for a in states if stage.loss(a) not in seen]
         if stage.solves(states[0]) or not rest:
             break
-        seen.add(stage.loss(rest[0]))
-        near = [moved(rest[0], move) for group in groups for move in group]
-        best = stage.best([a for a in near if usable(a, stage.weights)], FITS)
-        states = stage.best([*states, *map(stage.fitted, best)], STATES)
+        a = min(rest, key=lambda a: looks[kind(a)]) if look % 2 else rest[0]
+        seen.add(stage.loss(a))
+        looks[kind(a)] += 1
+        near = [moved(a, move) for group in groups for move in group]
+        best = stage.best([b for b in near if usable(b, stage.weights)])[:FITS]
+        states = stage.best([*states, *map(stage.fitted, best)])
     return states
+
+
+def kind(a: Architecture) -> tuple:
+    return a.heads, a.block, a.qk_norm
 
 
 def port(found: Architecture, facts: str) -> str:
