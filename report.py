@@ -32,10 +32,10 @@ RUNGS = np.arange(1, 13)  # what build_dataset.py can write
 CERTAIN = 0.85  # least probability of the band with which a rung is named for training
 SETTLED = 0.9  # probability, of being in the band or out of it, that needs no more epochs
 C, Q, SPREAD = map(
-    np.ravel,
-    np.meshgrid(np.linspace(0.25, 1, 4), np.linspace(0.02, 0.995, 30), [1, 2, 4, 8, 16, 64, 1000]),
+    np.ravel, np.meshgrid(np.arange(1, 5) / 4, np.linspace(0.02, 0.995, 30), 4.0 ** np.arange(6))
 )
-A, B = SPREAD * C * Q ** RUNGS[:, None], SPREAD * (1 - C * Q ** RUNGS[:, None])  # (rungs, grid)
+MEAN = C * Q ** RUNGS[:, None]  # m_k at each point of the grid: (rungs, points)
+A, B = SPREAD * MEAN, SPREAD * (1 - MEAN)
 
 
 # What attempts say of the rungs. passed and tried: of each of RUNGS, how many attempts
@@ -67,20 +67,21 @@ def weights(passed: np.ndarray, tried: np.ndarray) -> np.ndarray:
 
 
 def in_band(passed: np.ndarray, tried: np.ndarray) -> np.ndarray:
-    """For each of RUNGS, tried or not, the probability that its rate lies in the band."""
+    """For each of RUNGS the probability that its rate lies in the band; of one not tried, that m_k does."""
     a, b = A + passed[:, None], B + (tried - passed)[:, None]
-    return inside(a, b) @ weights(passed, tried)
+    mean_inside = (BAND[0] <= MEAN) & (MEAN <= BAND[1])
+    return np.where(tried[:, None] > 0, inside(a, b), mean_inside) @ weights(passed, tried)
 
 
 def choose(passed: np.ndarray, tried: np.ndarray) -> tuple[int, float, str]:
     """A rung, its probability of the band, and what to do: "train", "repeat", "generate" or "stop". A tried
-    rung that is likelier in the band than not; else an untried one, unless even that has no chance."""
+    rung that is likelier in the band than not; else an untried one, unless the last in line was tried."""
     chances = in_band(passed, tried)
     best, other = (int(np.where(kind, chances, -1).argmax()) for kind in (tried > 0, tried == 0))
     if chances[best] >= 0.5:
         return int(RUNGS[best]), chances[best], "train" if chances[best] >= CERTAIN else "repeat"
-    act = "generate" if tried[other] == 0 and chances[other] >= 0.05 else "stop"
-    return int(RUNGS[other]), chances[other], act
+    at_the_end = tried[[0, -1]].any() and chances[other] < 0.05
+    return int(RUNGS[other]), chances[other], "stop" if at_the_end else "generate"
 
 
 def to_settle(passed: np.ndarray, tried: np.ndarray, rung: int) -> tuple[int, float]:
@@ -100,96 +101,110 @@ def to_settle(passed: np.ndarray, tried: np.ndarray, rung: int) -> tuple[int, fl
 
 # Logs
 
-TOKENS = ["input_tokens", "input_tokens_cache_write", "input_tokens_cache_read", "output_tokens"]
+TOKENS = {
+    "input tokens": "input_tokens",
+    "written to cache": "input_tokens_cache_write",
+    "read from cache": "input_tokens_cache_read",
+    "output tokens": "output_tokens",
+}
 
 
 def facts(sample: EvalSample) -> dict[str, Any]:
     """Of a sample, what the report needs."""
     score, usage = (sample.scores or {}).get("parity"), list(sample.model_usage.values())
-    start = re.search(r"from position (\d+)", (score and score.explanation) or "")
+    about, explanation = (score.metadata or {}, score.explanation) if score else ({}, "")
+    start = re.search(r"from position (\d+)", explanation or "")
+    costs = [u.total_cost for u in usage if u.total_cost is not None]
     return {
+        "uuid": sample.uuid,
         "id": sample.id,
-        "departures": sample.metadata["departures"],
-        "hidden": [name for name in sample.metadata["architecture"] if name != "heads"],
+        "departures": sample.metadata.get("departures"),
+        "hidden": [name for name in sample.metadata.get("architecture", ()) if name != "heads"],
         "passed": score and score.as_int(),
-        **{
-            name: score and (score.metadata or {}).get(name)
-            for name in ("reason", "missed", "hash")
-        },
+        **{name: about.get(name) for name in ("reason", "missed", "hash")},
         "start": start and int(start[1]),
-        "limited": bool(sample.limit or (score and (score.metadata or {}).get("limit"))),
-        "error": sample.error and sample.error.message.strip().splitlines()[0],
+        "limited": bool(sample.limit or about.get("limit")),
+        "error": sample.error and first_line(sample.error.message),
         "minutes": (sample.working_time or 0) / 60,
-        "calls": sum(event.event == "model" for event in sample.events),
+        "model calls": sum(event.event == "model" for event in sample.events),
         "messages": len(sample.messages),
-        **{kind: sum(getattr(u, kind) or 0 for u in usage) for kind in TOKENS},
-        "dollars": sum(u.total_cost or 0 for u in usage),
+        **{what: sum(getattr(u, field) or 0 for u in usage) for what, field in TOKENS.items()},
+        "US dollars": sum(costs) if costs else None,
     }
 
 
+def first_line(text: str) -> str:
+    return text.strip().partition("\n")[0][:160]
+
+
 def read(paths: list[str]) -> tuple[list[EvalLog], pd.DataFrame, list[str]]:
-    """Headers of the logs that count, oldest first; a row for each scored attempt; and in a line each what does
-    not count."""
-    headers, frames, notes = {}, [], []
+    """Headers of the logs that count, oldest first; a row for each scored attempt; lines on what is left out."""
+    headers, frames, notes = {}, [pd.DataFrame()], []
     for path in map(Path, paths):
         names = [str(path)] if path.is_file() else [log.name for log in list_eval_logs(str(path))]
         if not names:
             notes.append(f"{path}: {'no log in it' if path.is_dir() else 'no such file or folder'}")
         for name in names:
-            try:
-                header = read_eval_log(name, header_only=True)
-                frame = scored(name, header, notes)
-            except Exception as error:
-                why = str(error) if isinstance(error, Refused) else "not an Inspect log, or broken"
-                notes.append(f"{name}: {why}")
-                continue
-            headers[header.eval.eval_id] = header
-            frames.append(frame)
-    attempts = pd.concat(frames).drop_duplicates("uuid") if frames else pd.DataFrame()
-    for row, hashes in attempts.groupby("id")["hash"].nunique().items() if frames else ():
-        if hashes > 1:
-            notes.append(
-                f"{row}: graded by {hashes} versions of the verifier, which are mixed here"
-            )
+            header, attempts, note = read_one(name)
+            notes += [f"{name.removeprefix('file://')}: {note}"] if note else []
+            if header:
+                headers[header.eval.eval_id] = header
+                frames.append(attempts)
+    attempts = pd.concat(frames)
+    if headers:
+        attempts = attempts.drop_duplicates("uuid")
+        graders = attempts.groupby("id")["hash"].nunique()
+        notes += [
+            f"{row}: {n} versions of the verifier graded it" for row, n in graders.items() if n > 1
+        ]
     return sorted(headers.values(), key=lambda log: log.eval.created), attempts, notes
 
 
-class Refused(Exception):
-    """A log that the report cannot use; the message says why."""
-
-
-def scored(name: str, header: EvalLog, notes: list[str]) -> pd.DataFrame:
-    """The scored attempts of a log, a row each; what else there is to say goes to the notes."""
-    if header.eval.task.rpartition("/")[2] != TASK:
-        raise Refused(f"a log of the task {header.eval.task}, not of {TASK}")
-    if header.eval.task_version != VERSION:
-        raise Refused(f"task version {header.eval.task_version}, and this is version {VERSION}")
-    error = f": {header.error.message.strip().splitlines()[0]}" if header.error else ""
-    cut = f"cut off, its status is {header.status}{error}"
-    columns = [SampleColumn("facts", path=facts, full=True)]
-    samples = samples_df(name, columns, strict=False, quiet=True)[0]
-    if not len(samples):
-        raise Refused("no samples" if header.status == "success" else f"{cut}; no samples")
-    frame = pd.DataFrame(json.loads(one) for one in samples["facts"])
-    frame = frame.assign(uuid=samples["sample_id"].to_list(), model=label(header))
-    kept, errors = frame[frame["reason"].notna()], frame["error"].dropna().to_list()
-    if header.status != "success":
-        notes.append(f"{name}: {cut}; {len(kept)} finished attempts count")
-    if len(kept) < len(frame):
-        why = f", after an error: {errors[0]}" if errors else ""
-        notes.append(
-            f"{name}: {len(frame) - len(kept)} of {len(frame)} attempts have no score{why}"
+def read_one(name: str) -> tuple[EvalLog | None, pd.DataFrame, str]:
+    """Header and scored attempts of a log, and a line if not all of it counts; no header if nothing does."""
+    try:
+        header = read_eval_log(name, header_only=True)
+        columns = [SampleColumn("facts", path=facts, full=True)]
+        samples, _ = samples_df(name, columns, strict=False, quiet=True)
+    except Exception as error:
+        return (
+            None,
+            pd.DataFrame(),
+            f"not an Inspect log, or a broken one ({first_line(str(error))})",
         )
-    if not len(kept):
-        raise Refused("no attempt has a score")
-    return kept
+    e, every = header.eval, [json.loads(one) for one in samples.get("facts", ())]
+    scored = [one for one in every if one["reason"]]
+    errors = [f", one after the error {one['error']}" for one in every if one["error"]]
+    reason = f", {first_line(header.error.message)}" if header.error else ""
+    useless = {
+        f"of the task {e.task}, not of {TASK}": e.task != TASK,
+        f"of task version {e.task_version}; this is version {VERSION}": e.task_version != VERSION,
+        f"cut off before a sample ended ({header.status}{reason})": not every
+        and header.status != "success",
+        "no samples": not every,
+        f"none of {len(every)} attempts has a score{(*errors, '')[0]}": not scored,
+    }
+    partly = {
+        f"cut off ({header.status}{reason}); {len(scored)} attempts count": header.status
+        != "success",
+        f"{len(every) - len(scored)} of {len(every)} attempts have no score{(*errors, '')[0]}": len(
+            scored
+        )
+        < len(every),
+    }
+    for why in (text for text, applies in useless.items() if applies):
+        return None, pd.DataFrame(), f"left out: {why}"
+    note = "; ".join(text for text, applies in partly.items() if applies)
+    return header, pd.DataFrame(scored).assign(model=label(header)), note
 
 
 def settings(header: EvalLog) -> dict[str, dict[str, Any]]:
     """Flag of inspect eval -> its settings, of all that changes how a model acts."""
     e = header.eval
     config = e.model_generate_config.model_dump(exclude_none=True)
-    return {"-S": dict(e.solver_args_passed or {}), "-M": dict(e.model_args), "--": config}
+    given = {"-S": e.solver_args_passed or {}, "-M": e.model_args, "--": config}
+    plain = (bool, int, float, str)
+    return {f: {k: v for k, v in s.items() if isinstance(v, plain)} for f, s in given.items()}
 
 
 def label(header: EvalLog) -> str:
@@ -290,18 +305,19 @@ def heading(models: dict[str, pd.DataFrame], logs: dict[str, list[EvalLog]]) -> 
 
 
 def rungs(models: dict[str, pd.DataFrame]) -> str:
-    """A row for each rung and, side by side, pass rate and probability of the band of each model."""
-    columns: dict[str, list] = {
-        "departures": sorted({k for p in models.values() for k in p["departures"]})
-    }
+    """A row for each rung, a column for each model."""
+    tried_by_any = sorted({k for part in models.values() for k in part["departures"]})
+    columns: dict[str, list] = {"departures": tried_by_any}
     for name, part in models.items():
         passed, tried = counts(part)
-        chances, at = in_band(passed, tried), [k - 1 for k in columns["departures"]]
-        columns[f"{name}: passed"] = [f"{passed[i]} of {tried[i]}" for i in at]
-        columns["rate (95% interval)" + " " * len(columns)] = [
-            share(passed[i], tried[i]) if tried[i] else "-" for i in at
+        chances = in_band(passed, tried)
+        columns[name] = [
+            f"{passed[k - 1]} of {tried[k - 1]}: {share(passed[k - 1], tried[k - 1])}, "
+            f"{chances[k - 1]:.0%} probable in the band"
+            if tried[k - 1]
+            else ""
+            for k in tried_by_any
         ]
-        columns[f"in {BAND_IN_WORDS}" + " " * len(columns)] = [f"{chances[i]:.0%}" for i in at]
     return table(columns)
 
 
@@ -344,10 +360,15 @@ def limits(part: pd.DataFrame) -> str:
 
 def effort(models: dict[str, pd.DataFrame]) -> str:
     """What an attempt took: means of passes and of failures."""
-    what = ["minutes", "calls", "messages", *TOKENS, "dollars"]
-    every = pd.concat(models.values()).assign(number=1)
+    what = ["minutes", "model calls", "messages", *TOKENS, "US dollars"]
+    every = pd.concat(models.values()).assign(number=1).astype({"US dollars": float})
     groups = every.groupby(["model", "passed"], sort=False)
-    means = groups[what].mean().map("{:.3g}".format).assign(number=groups["number"].sum())
+    means = (
+        groups[what]
+        .mean()
+        .map(lambda x: "-" if np.isnan(x) else f"{x:.3g}")
+        .assign(number=groups["number"].sum())
+    )
     means = means.reset_index().replace({"passed": {0: "failures", 1: "passes"}})
     return table(means[["model", "passed", "number", *what]].to_dict("list"))
 
