@@ -61,27 +61,30 @@ def inside(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def weights(passed: np.ndarray, tried: np.ndarray) -> np.ndarray:
     """Posterior of the points of the grid."""
-    fit = betabinom.logpmf(passed[:, None], tried[:, None], A, B).sum(0)
+    t = tried > 0
+    fit = betabinom.logpmf(passed[t, None], tried[t, None], A[t], B[t]).sum(0)
     likelihood = np.exp(fit - fit.max())
     return likelihood / likelihood.sum()
 
 
 def in_band(passed: np.ndarray, tried: np.ndarray) -> np.ndarray:
     """For each of RUNGS the probability that its rate lies in the band; of one not tried, that m_k does."""
-    a, b = A + passed[:, None], B + (tried - passed)[:, None]
-    mean_inside = (BAND[0] <= MEAN) & (MEAN <= BAND[1])
-    return np.where(tried[:, None] > 0, inside(a, b), mean_inside) @ weights(passed, tried)
+    t, w = tried > 0, weights(passed, tried)
+    chances = ((BAND[0] <= MEAN) & (MEAN <= BAND[1])) @ w  # noqa: SIM300
+    chances[t] = inside(A[t] + passed[t, None], B[t] + (tried - passed)[t, None]) @ w
+    return chances
 
 
 def choose(passed: np.ndarray, tried: np.ndarray) -> tuple[int, float, str]:
     """A rung, its probability of the band, and what to do: "train", "repeat", "generate" or "stop". A tried
-    rung that is likelier in the band than not; else an untried one, unless the last in line was tried."""
+    rung that is likelier in the band than not; else an untried one; if none has a chance, the last in line."""
     chances = in_band(passed, tried)
     best, other = (int(np.where(kind, chances, -1).argmax()) for kind in (tried > 0, tried == 0))
     if chances[best] >= 0.5:
         return int(RUNGS[best]), chances[best], "train" if chances[best] >= CERTAIN else "repeat"
-    at_the_end = tried[[0, -1]].any() and chances[other] < 0.05
-    return int(RUNGS[other]), chances[other], "stop" if at_the_end else "generate"
+    if chances[other] < 0.05:
+        other = -1 if passed.sum() > tried.sum() / 2 else 0
+    return int(RUNGS[other]), chances[other], "stop" if tried[other] else "generate"
 
 
 def to_settle(passed: np.ndarray, tried: np.ndarray, rung: int) -> tuple[int, float]:
