@@ -77,14 +77,21 @@ def in_band(passed: np.ndarray, tried: np.ndarray) -> np.ndarray:
 
 def choose(passed: np.ndarray, tried: np.ndarray) -> tuple[int, float, str]:
     """A rung, its probability of the band, and what to do: "train", "repeat", "generate" or "stop". A tried
-    rung that is likelier in the band than not; else an untried one; if none has a chance, the last in line."""
-    chances = in_band(passed, tried)
-    best, other = (int(np.where(kind, chances, -1).argmax()) for kind in (tried > 0, tried == 0))
+    rung that is likelier in the band than not; else the likeliest untried one between those that are passed
+    too often and those that are passed too seldom, or beyond them; "stop" if there is none."""
+    chances, rates = in_band(passed, tried), passed / np.maximum(tried, 1)
+    best = int(np.where(tried > 0, chances, 0).argmax())
     if chances[best] >= 0.5:
         return int(RUNGS[best]), chances[best], "train" if chances[best] >= CERTAIN else "repeat"
-    if chances[other] < 0.05:
-        other = -1 if passed.sum() > tried.sum() / 2 else 0
-    return int(RUNGS[other]), chances[other], "stop" if tried[other] else "generate"
+    easy = max(RUNGS[(tried > 0) & (rates > np.mean(BAND))], default=0)
+    hard = min(RUNGS[(tried > 0) & (rates <= np.mean(BAND))], default=len(RUNGS) + 1)
+    left = (tried == 0) & ((easy > hard) | ((easy < RUNGS) & (hard > RUNGS)))
+    if not left.any():
+        return int(RUNGS[best]), chances[best], "stop"
+    other = int(np.where(left, chances, -1).argmax())
+    if chances[other] < 0.05 and hard > RUNGS[-1]:  # far too easy so far
+        other = len(RUNGS) - 1
+    return int(RUNGS[other]), chances[other], "generate"
 
 
 def to_settle(passed: np.ndarray, tried: np.ndarray, rung: int) -> tuple[int, float]:
@@ -119,8 +126,9 @@ def facts(sample: EvalSample) -> dict[str, Any]:
     start = re.search(r"from position (\d+)", explanation or "")
     costs = [u.total_cost for u in usage if u.total_cost is not None]
     return {
-        "uuid": sample.uuid,
+        "attempt": sample.uuid,
         "id": sample.id,
+        "epoch": sample.epoch,
         "departures": sample.metadata.get("departures"),
         "hidden": [name for name in sample.metadata.get("architecture", ()) if name != "heads"],
         "passed": score and score.as_int(),
@@ -155,7 +163,7 @@ def read(paths: list[str]) -> tuple[list[EvalLog], pd.DataFrame, list[str]]:
                 frames.append(attempts)
     attempts = pd.concat(frames)
     if headers:
-        attempts = attempts.drop_duplicates("uuid")
+        attempts = attempts.drop_duplicates("attempt")
         graders = attempts.groupby("id")["hash"].nunique()
         notes += [
             f"{row}: {n} versions of the verifier graded it" for row, n in graders.items() if n > 1
@@ -198,7 +206,11 @@ def read_one(name: str) -> tuple[EvalLog | None, pd.DataFrame, str]:
     for why in (text for text, applies in useless.items() if applies):
         return None, pd.DataFrame(), f"left out: {why}"
     note = "; ".join(text for text, applies in partly.items() if applies)
-    return header, pd.DataFrame(scored).assign(model=label(header)), note
+    attempts = pd.DataFrame(scored).assign(model=label(header))
+    if "seed" in settings(header)["-S"]:  # the same seed makes the same attempt
+        seed = f"{label(header)} {settings(header)['-S']['seed']}"
+        attempts["attempt"] = [f"{seed} {one['id']} {one['epoch']}" for one in scored]
+    return header, attempts, note
 
 
 def settings(header: EvalLog) -> dict[str, dict[str, Any]]:
@@ -252,10 +264,10 @@ def verdict(attempts: pd.DataFrame, header: EvalLog) -> list[str]:
     rung, chance, act = choose(passed, tried)
     odds = f"{chance:.0%} probable to be passed {BAND_IN_WORDS} of the time"
     if act == "stop":
-        weak = "weak" if passed.sum() < tried.sum() / 2 else "strong"
         return [
-            f"No rung suits: too {weak} for all of 1 to {RUNGS[-1]} departures. Another model:",
-            "inspect eval inspect_task.py --model PROVIDER/MODEL",
+            "No rung is left: those that were tried are passed too often or too seldom, and there is none "
+            "between or beyond them. Another model:",
+            "inspect eval inspect_task.py --epochs 10 --model PROVIDER/MODEL",
         ]
     if act == "generate":
         file = f"rung-{rung}.jsonl"
