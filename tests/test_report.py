@@ -115,12 +115,12 @@ def test_more_attempts_settle_as_often_as_is_said():
     passed, tried = rung_counts(**data)
     more, sure = report.to_settle(passed, tried, 6)
     weights, settled = report.weights(passed, tried), []
-    for point in rng.choice(len(weights), 400, p=weights):
+    for point in rng.choice(len(weights), 200, p=weights):
         rate = rng.beta(report.A[5, point] + 3, report.B[5, point] + 17)
         then = rung_counts(**data | {"r6": (3 + rng.binomial(more, rate), 20 + more)})
         chance = report.in_band(*then)[5]
         settled.append(chance >= report.SETTLED or chance <= 1 - report.SETTLED)
-    assert np.mean(settled) == pytest.approx(sure, abs=0.1)
+    assert np.mean(settled) == pytest.approx(sure, abs=0.13)
     assert sure >= 0.5
 
 
@@ -128,9 +128,9 @@ def test_named_rungs_are_in_the_band():
     """The benchmark in small."""
     variants = {k: [list(departures(draw(s, k))) for s in range(300)] for k in LADDER}
     rng = np.random.default_rng(1)
-    runs = pd.DataFrame(report_statistics.run(rng, variants, 40, 0.5) for _ in range(200))
+    runs = pd.DataFrame(report_statistics.run(rng, variants, 40, 0.5) for _ in range(120))
     named = runs[runs["act"] == "train"]
-    assert len(named) > 80 and named["right"].mean() > 0.9
+    assert len(named) > 50 and named["right"].mean() > 0.9
     assert runs["covered"].mean() > 0.93
 
 
@@ -155,7 +155,7 @@ def real(tmp_path_factory):
 def made(real, path, passes=None, epochs=10, model="mockllm/model", **of_eval):
     """A log of that many passes of ten attempts at each rung; the others are those of the real log."""
     log = read_eval_log(real.location)
-    log.eval.model, log.eval.config.epochs = model, epochs
+    log.eval.model, log.eval.solver, log.eval.config.epochs = model, None, epochs
     log.eval.eval_id += path.name
     for name, value in of_eval.items():
         setattr(log.eval, name, value)
