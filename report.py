@@ -2,10 +2,8 @@
 
     python report.py LOG [LOG ...] [--out FOLDER]      # files, or folders of logs
 
-A rung is a number of departures. It is in the band if it is passed 10 to 40% of the time. Rates p_k of rungs
-are p_k ~ Beta(s m_k, s (1 - m_k)) around m_k = c q^k: each departure is found with probability q, the rest is
-right with probability c, and s says how far a rung may stray. The prior of c, q and s is a grid, each point as
-likely; at each point the posterior of p_k is a Beta distribution. benchmarks/report_statistics.py checks it.
+A rung is a number of departures; which one to train on is settled in rungs.py. Several logs of a model count
+together, those of several models stand side by side.
 """
 
 import argparse
@@ -22,91 +20,11 @@ import numpy as np
 import pandas as pd
 from inspect_ai.analysis import SampleColumn, samples_df
 from inspect_ai.log import EvalLog, EvalSample, list_eval_logs, read_eval_log
-from scipy.special import betainc
-from scipy.stats import betabinom, binomtest
+
+from rungs import BAND, BAND_IN_WORDS, RUNGS, SETTLED, choose, counts, in_band, interval, to_settle
 
 TASK, ROOT = "orphan_checkpoint", Path(__file__).parent
 VERSION = int(re.findall(r"version=(\d+)", (ROOT / "inspect_task.py").read_text())[0])
-BAND, BAND_IN_WORDS = (0.1, 0.4), "10-40%"
-RUNGS = np.arange(1, 13)  # what build_dataset.py can write
-CERTAIN = 0.85  # least probability of the band with which a rung is named for training
-SETTLED = 0.9  # probability, of being in the band or out of it, that needs no more epochs
-C, Q, SPREAD = map(
-    np.ravel, np.meshgrid(np.arange(1, 5) / 4, np.linspace(0.02, 0.995, 30), 4.0 ** np.arange(6))
-)
-MEAN = C * Q ** RUNGS[:, None]  # m_k at each point of the grid: (rungs, points)
-A, B = SPREAD * MEAN, SPREAD * (1 - MEAN)
-
-
-# What attempts say of the rungs. passed and tried: of each of RUNGS, how many attempts
-
-
-def interval(passed: int, tried: int) -> tuple[float, float]:
-    """95% Wilson interval of a rate."""
-    low, high = binomtest(int(passed), int(tried)).proportion_ci(method="wilson")
-    return float(low), float(high)
-
-
-def counts(attempts: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """passed and tried. attempts: a row each, with columns departures and passed."""
-    of_rungs = attempts.groupby("departures")["passed"].agg(["sum", "count"])
-    passed, tried = of_rungs.reindex(RUNGS, fill_value=0).astype(int).to_numpy().T
-    return passed, tried
-
-
-def inside(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Probability of the band under Beta(a, b)."""
-    return betainc(a, b, BAND[1]) - betainc(a, b, BAND[0])
-
-
-def weights(passed: np.ndarray, tried: np.ndarray) -> np.ndarray:
-    """Posterior of the points of the grid."""
-    t = tried > 0
-    fit = betabinom.logpmf(passed[t, None], tried[t, None], A[t], B[t]).sum(0)
-    likelihood = np.exp(fit - fit.max())
-    return likelihood / likelihood.sum()
-
-
-def in_band(passed: np.ndarray, tried: np.ndarray) -> np.ndarray:
-    """For each of RUNGS the probability that its rate lies in the band; of one not tried, that m_k does."""
-    t, w = tried > 0, weights(passed, tried)
-    chances = ((BAND[0] <= MEAN) & (MEAN <= BAND[1])) @ w  # noqa: SIM300
-    chances[t] = inside(A[t] + passed[t, None], B[t] + (tried - passed)[t, None]) @ w
-    return chances
-
-
-def choose(passed: np.ndarray, tried: np.ndarray) -> tuple[int, float, str]:
-    """A rung, its probability of the band, and what to do: "train", "repeat", "generate" or "stop". A tried
-    rung that is likelier in the band than not; else the likeliest untried one between those that are passed
-    too often and those that are passed too seldom, or beyond them; "stop" if there is none."""
-    chances, rates = in_band(passed, tried), passed / np.maximum(tried, 1)
-    best = int(np.where(tried > 0, chances, 0).argmax())
-    if chances[best] >= 0.5:
-        return int(RUNGS[best]), chances[best], "train" if chances[best] >= CERTAIN else "repeat"
-    easy = max(RUNGS[(tried > 0) & (rates > np.mean(BAND))], default=0)
-    hard = min(RUNGS[(tried > 0) & (rates <= np.mean(BAND))], default=len(RUNGS) + 1)
-    left = (tried == 0) & ((easy > hard) | ((easy < RUNGS) & (hard > RUNGS)))
-    if not left.any():
-        return int(RUNGS[best]), chances[best], "stop"
-    other = int(np.where(left, chances, -1).argmax())
-    if chances[other] < 0.05 and hard > RUNGS[-1]:  # far too easy so far
-        other = len(RUNGS) - 1
-    return int(RUNGS[other]), chances[other], "generate"
-
-
-def to_settle(passed: np.ndarray, tried: np.ndarray, rung: int) -> tuple[int, float]:
-    """How many more attempts settle, as likely as not, whether a rung is in the band, and how likely; of 10,
-    20, 30, 50, ... 1000."""
-    i = rung - 1
-    a, b = A[i] + passed[i], B[i] + tried[i] - passed[i]
-    for more in (10, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000):
-        then = np.arange(more + 1)[:, None]
-        joint = weights(passed, tried) * betabinom.pmf(then, more, a, b)
-        chances = (joint * inside(a + then, b + more - then)).sum(1) / joint.sum(1)
-        sure = float(joint.sum(1)[(chances >= SETTLED) | (chances <= 1 - SETTLED)].sum())
-        if sure >= 0.5:
-            break
-    return more, sure
 
 
 # Logs
@@ -165,9 +83,8 @@ def read(paths: list[str]) -> tuple[list[EvalLog], pd.DataFrame, list[str]]:
     if headers:
         attempts = attempts.drop_duplicates("attempt")
         graders = attempts.groupby("id")["hash"].nunique()
-        notes += [
-            f"{row}: {n} versions of the verifier graded it" for row, n in graders.items() if n > 1
-        ]
+        if mixed := [row for row, n in graders.items() if n > 1]:
+            notes.append(f"versions of the verifier are mixed for {', '.join(mixed)}")
     return sorted(headers.values(), key=lambda log: log.eval.created), attempts, notes
 
 
@@ -206,7 +123,7 @@ def read_one(name: str) -> tuple[EvalLog | None, pd.DataFrame, str]:
     for why in (text for text, applies in useless.items() if applies):
         return None, pd.DataFrame(), f"left out: {why}"
     note = "; ".join(text for text, applies in partly.items() if applies)
-    attempts = pd.DataFrame(scored).assign(model=label(header))
+    attempts = pd.DataFrame(scored).assign(model=label(header), log=header.eval.eval_id)
     if "seed" in settings(header)["-S"]:  # the same seed makes the same attempt
         seed = f"{label(header)} {settings(header)['-S']['seed']}"
         attempts["attempt"] = [f"{seed} {one['id']} {one['epoch']}" for one in scored]
@@ -229,23 +146,18 @@ def label(header: EvalLog) -> str:
     return " ".join([header.eval.model, *solver, *(f"{k}={v}" for k, v in given if k != "seed")])
 
 
-def command(header: EvalLog, epochs: int, **task: Any) -> str:
-    """What runs further attempts like those of a log, into its folder."""
+def command(header: EvalLog, seed: int, epochs: int, **task: Any) -> str:
+    """What runs further attempts like those of a log, into its folder; with that seed if its solver has one."""
     e, given = header.eval, settings(header)
-    task = {k: v for k, v in e.task_args_passed.items() if k != "departures"} | task
     if "seed" in given["-S"]:  # the same one would repeat the attempts
-        given["-S"]["seed"] += 1
-    sandbox, limit = e.sandbox.type if e.sandbox else None, e.config.message_limit
-    words = ["inspect", "eval", "inspect_task.py"]
-    words += [word for k, v in task.items() for word in ("-T", f"{k}={v}")]
-    words += ["--epochs", f"{epochs}", "--model", e.model]
+        given["-S"]["seed"] = seed
+    given["-T"] = {k: v for k, v in e.task_args_passed.items() if k != "departures"} | task
+    words = ["inspect", "eval", "inspect_task.py", "--model", e.model, "--epochs", str(epochs)]
     words += ["--solver", e.solver] if e.solver else []
-    words += [
-        w for flag in ("-S", "-M") for k, v in given[flag].items() for w in (flag, f"{k}={v}")
-    ]
-    words += [w for k, v in given["--"].items() for w in (f"--{k.replace('_', '-')}", f"{v}")]
-    words += ["--sandbox", sandbox] if sandbox not in (None, "docker") else []
-    words += ["--message-limit", f"{limit}"] if limit != 400 else []
+    for flag in ("-T", "-S", "-M"):
+        words += [word for k, v in given[flag].items() for word in (flag, f"{k}={v}")]
+    words += [word for k, v in given["--"].items() for word in (f"--{k.replace('_', '-')}", f"{v}")]
+    words += ["--sandbox", e.sandbox.type] if e.sandbox and e.sandbox.type != "docker" else []
     return shlex.join([*words, "--log-dir", str(folder(header))])
 
 
@@ -258,39 +170,41 @@ def folder(header: EvalLog) -> Path:
 # The report
 
 
-def verdict(attempts: pd.DataFrame, header: EvalLog) -> list[str]:
-    """The rung, its probability, and the next command as the last line. header: of this model's last log."""
+def verdict(attempts: pd.DataFrame, logs: list[EvalLog]) -> tuple[str, str]:
+    """The rung and its probability, and the next command. logs: of this model, oldest first."""
     passed, tried = counts(attempts)
     rung, chance, act = choose(passed, tried)
-    odds = f"{chance:.0%} probable to be passed {BAND_IN_WORDS} of the time"
+    odds = f"probability {chance:.0%} that it is passed {BAND_IN_WORDS} of the time"
+    seed = 1 + max(settings(log)["-S"].get("seed", 0) for log in logs)
+    build = f"python build_dataset.py --departures {rung} --count"
     if act == "stop":
-        return [
+        return (
             "No rung is left: those that were tried are passed too often or too seldom, and there is none "
             "between or beyond them. Another model:",
             "inspect eval inspect_task.py --epochs 10 --model PROVIDER/MODEL",
-        ]
+        )
     if act == "generate":
-        file = f"rung-{rung}.jsonl"
-        build = f"python build_dataset.py --departures {rung} --count 10 --seed 2 --out {file}"
-        return [
+        run = command(logs[-1], seed, 1, dataset=f"rung-{rung}.jsonl")
+        return (
             f"No rung that was tried is in the band. Generate {rung} departures, {odds}:",
-            f"{build} && {command(header, 1, dataset=file)}",
-        ]
-    is_named = (
+            f"{build} 10 --seed 2 --out rung-{rung}.jsonl && {run}",
+        )
+    name = (
         f"Train on {rung} departures" if act == "train" else f"Not certain yet: {rung} departures"
     )
     if chance >= SETTLED:
-        train = (
-            f"python build_dataset.py --departures {rung} --count 1000 --seed 3 --out train.jsonl"
+        return (
+            f"{name}, {odds}. Variants to train on:",
+            f"{build} 1000 --seed 3 --out train.jsonl",
         )
-        return [f"{is_named}, {odds}. Variants to train on:", train]
     more, sure = to_settle(passed, tried, rung)
-    rows = attempts[attempts["departures"] == rung]["id"].nunique()
-    epochs = -(-more // rows)
-    return [
-        f"{is_named}, {odds}. {epochs} more epochs of it settle that ({SETTLED:.0%} in or out) with a chance of {sure:.0%}:",
-        command(header, epochs, departures=rung),
-    ]
+    rows = attempts[attempts["departures"] == rung]
+    epochs = -(-more // rows["id"].nunique())
+    *_, last = (log for log in logs if log.eval.eval_id in set(rows["log"]))
+    return (
+        f"{name}, {odds}. With a chance of {sure:.0%}, {epochs} more epochs settle that ({SETTLED:.0%} in or out):",
+        command(last, seed, epochs, departures=rung),
+    )
 
 
 def share(passed: int, tried: int) -> str:
@@ -319,7 +233,7 @@ def heading(models: dict[str, pd.DataFrame], logs: dict[str, list[EvalLog]]) -> 
     )
 
 
-def rungs(models: dict[str, pd.DataFrame]) -> str:
+def rates(models: dict[str, pd.DataFrame]) -> str:
     """A row for each rung, a column for each model."""
     tried_by_any = sorted({k for part in models.values() for k in part["departures"]})
     columns: dict[str, list] = {"departures": tried_by_any}
@@ -353,13 +267,14 @@ def found(part: pd.DataFrame) -> pd.DataFrame:
 
 def failures(name: str, part: pd.DataFrame) -> list[str]:
     failed = part[part["passed"] == 0]
+    reasons = ", ".join(f"{reason} {n}" for reason, n in Counter(failed["reason"]).most_common())
     starts = sorted(Counter(failed["start"].dropna().astype(int)).items())
     of = found(part)
     rates = [share(*pair) for pair in zip(of["found"], of["explained"])]
     return [
-        f"**{name}**: {len(failed)} of {len(part)} attempts failed: "
-        + ", ".join(f"{reason} {n}" for reason, n in Counter(failed["reason"]).most_common()),
-        "Errors start at position " + ", ".join(f"{at} ({n} attempts)" for at, n in starts),
+        f"**{name}**: {len(failed)} of {len(part)} attempts failed{':' if reasons else '.'} {reasons}",
+        "Errors start at position "
+        + (", ".join(f"{at} ({n} attempts)" for at, n in starts) or "- (none)"),
         limits(part),
         f"{failed['missed'].isna().sum()} failures are not explained by missed departures. The others tell, as "
         "passes do, which departures were found:",
@@ -376,16 +291,17 @@ def limits(part: pd.DataFrame) -> str:
 def effort(models: dict[str, pd.DataFrame]) -> str:
     """What an attempt took: means of passes and of failures."""
     what = ["minutes", "model calls", "messages", *TOKENS, "US dollars"]
-    every = pd.concat(models.values()).assign(number=1).astype({"US dollars": float})
-    groups = every.groupby(["model", "passed"], sort=False)
-    means = (
-        groups[what]
-        .mean()
-        .map(lambda x: "-" if np.isnan(x) else f"{x:.3g}")
-        .assign(number=groups["number"].sum())
-    )
-    means = means.reset_index().replace({"passed": {0: "failures", 1: "passes"}})
-    return table(means[["model", "passed", "number", *what]].to_dict("list"))
+    groups = pd.concat(models.values()).groupby(["model", "passed"], sort=False)
+    columns: dict[str, list] = {
+        "model": [name for name, _ in groups.groups],
+        "means of": [
+            f"{n} {'passes' if end else 'failures'}" for (_, end), n in groups.size().items()
+        ],
+    }
+    for name in what:
+        means = groups[name].apply(lambda values: values.astype(float).mean())
+        columns[name] = ["-" if np.isnan(m) else f"{m:,.{0 if m >= 100 else 3}f}" for m in means]
+    return table(columns)
 
 
 # Pictures: on white, so that they read on dark pages too
@@ -421,7 +337,9 @@ def draw_rungs(models: dict[str, pd.DataFrame], path: Path) -> None:
 
 def draw_found(models: dict[str, pd.DataFrame], path: Path) -> None:
     """How often each departure was found, with its interval; a panel for each model, the hardest on top."""
-    tables = {name: found(part)[::-1] for name, part in models.items()}
+    tables = {name: of[::-1] for name, part in models.items() if len(of := found(part))}
+    if not tables:
+        return
     heights = [len(of) + 2 for of in tables.values()]
     size = (7, 0.27 * sum(heights) + 1)
     figure, panels = plt.subplots(
@@ -445,9 +363,10 @@ def write(headers: list[EvalLog], attempts: pd.DataFrame, notes: list[str], out:
     out.mkdir(parents=True, exist_ok=True)
     logs = {name: [log for log in headers if label(log) == name] for name in map(label, headers)}
     models = {name: attempts[attempts["model"] == name] for name in logs}
+    (out / "found.png").unlink(missing_ok=True)
     draw_rungs(models, out / "rungs.png")
     draw_found(models, out / "found.png")
-    verdicts = {name: verdict(part, logs[name][-1]) for name, part in models.items()}
+    verdicts = {name: verdict(part, logs[name]) for name, part in models.items()}
     said = [f"**{name}**: {words}\n\n```\n{next}\n```" for name, (words, next) in verdicts.items()]
     lines = [
         "# Report",
@@ -456,10 +375,12 @@ def write(headers: list[EvalLog], attempts: pd.DataFrame, notes: list[str], out:
         "## Which rung",
         *said,
         "![pass rate against departures](rungs.png)",
-        rungs(models),
+        rates(models),
+        "Rates are those of the samples that were run: one variant of a rung may be harder than another. How the "
+        "probability is worked out is said in rungs.py, and how often it is right in README.md.",
         "## Why attempts failed",
         *(line for name, part in models.items() for line in failures(name, part)),
-        "![how often each departure was found](found.png)",
+        "![how often each departure was found](found.png)" * (out / "found.png").exists(),
         "## What an attempt took",
         effort(models),
     ]

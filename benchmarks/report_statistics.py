@@ -1,4 +1,4 @@
-"""Do the report's statistics hold? Solvers of known strength, judged by the code of report.py.
+"""Do the report's statistics hold? Solvers of known strength, judged by the code of the report, rungs.py.
 
     python benchmarks/report_statistics.py --runs 1500
 
@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 from build_dataset import LADDER, draw  # noqa: E402
 from reference.architecture import SETTINGS, departures  # noqa: E402
-from report import BAND, choose, counts, interval  # noqa: E402
+from rungs import BAND, choose, counts, interval  # noqa: E402
 
 VARIANTS = 300  # per rung, to draw from
 STRENGTHS = (0.3, 0.98)

@@ -17,6 +17,7 @@ from scipy.integrate import quad
 from scipy.stats import beta, binom
 
 import report
+import rungs
 from baselines.vanilla import vanilla
 from benchmarks import report_statistics
 from build_dataset import LADDER, draw
@@ -27,10 +28,10 @@ from scorers.pass_rate import pass_rate
 PNG = b"\x89PNG"
 
 
-def rung_counts(**rungs):
+def rung_counts(**data):
     """passed and tried of RUNGS, from r4=(3, 10) and so on."""
     passed, tried = np.zeros(12, int), np.zeros(12, int)
-    for name, pair in rungs.items():
+    for name, pair in data.items():
         passed[int(name[1:]) - 1], tried[int(name[1:]) - 1] = pair
     return passed, tried
 
@@ -40,15 +41,15 @@ def rung_counts(**rungs):
 
 def test_the_probability_of_the_band_is_that_of_the_model_in_the_docstring(monkeypatch):
     """Against quadrature of prior times likelihood, on a grid of three points."""
-    mean = np.array([[0.5, 0.9, 0.3]]) * np.array([[0.8, 0.9, 0.6]]) ** report.RUNGS[:, None]
+    mean = np.array([[0.5, 0.9, 0.3]]) * np.array([[0.8, 0.9, 0.6]]) ** rungs.RUNGS[:, None]
     spread = np.array([4.0, 16.0, 64.0])
     for name, value in (("MEAN", mean), ("A", spread * mean), ("B", spread * (1 - mean))):
-        monkeypatch.setattr(report, name, value)
+        monkeypatch.setattr(rungs, name, value)
     data = {2: (6, 10), 5: (2, 7), 12: (0, 3)}
     evidence, inside = np.ones(3), {}
     for k, (s, n) in data.items():
         for g in range(3):
-            a, b = report.A[k - 1, g], report.B[k - 1, g]
+            a, b = rungs.A[k - 1, g], rungs.B[k - 1, g]
 
             def density(p, a=a, b=b, s=s, n=n):
                 return beta.pdf(p, a, b) * binom.pmf(s, n, p)
@@ -57,7 +58,7 @@ def test_the_probability_of_the_band_is_that_of_the_model_in_the_docstring(monke
             evidence[g] *= every
             inside[k, g] = part / every
     weights = evidence / evidence.sum()
-    found = report.in_band(*rung_counts(r2=(6, 10), r5=(2, 7), r12=(0, 3)))
+    found = rungs.in_band(*rung_counts(r2=(6, 10), r5=(2, 7), r12=(0, 3)))
     for k in data:
         expected = sum(weights[g] * inside[k, g] for g in range(3))
         assert found[k - 1] == pytest.approx(expected, abs=1e-5)
@@ -74,7 +75,7 @@ def test_the_interval_is_that_of_the_log():
         for i in range(10)
     ]
     logged = pass_rate()(scores)
-    assert report.interval(3, 10) == (logged["low_4"], logged["high_4"])
+    assert rungs.interval(3, 10) == (logged["low_4"], logged["high_4"])
 
 
 CHOICES = {  # of 10 attempts at 2, 4, 6, 8 departures: how many passed -> rung, what to do
@@ -88,15 +89,15 @@ CHOICES = {  # of 10 attempts at 2, 4, 6, 8 departures: how many passed -> rung,
 
 @pytest.mark.parametrize("case", CHOICES)
 def test_the_rung(case):
-    passes, rungs, acts = CHOICES[case]
+    passes, expected, acts = CHOICES[case]
     data = dict(zip(("r2", "r4", "r6", "r8"), ((s, 10) for s in passes)))
-    rung, chance, act = report.choose(*rung_counts(**data))
-    assert rung in rungs and act in acts
+    rung, chance, act = rungs.choose(*rung_counts(**data))
+    assert rung in expected and act in acts
     assert 0 <= chance <= 1
 
 
 def test_many_attempts_settle_the_rung():
-    rung, chance, act = report.choose(*rung_counts(r4=(190, 200), r6=(50, 200), r8=(2, 200)))
+    rung, chance, act = rungs.choose(*rung_counts(r4=(190, 200), r6=(50, 200), r8=(2, 200)))
     assert (rung, act) == (6, "train") and chance > 0.99
 
 
@@ -106,20 +107,20 @@ def test_many_attempts_settle_the_rung():
     ids=["too weak", "too strong", "none between"],
 )
 def test_a_model_that_no_rung_suits(data):
-    assert report.choose(*rung_counts(**data))[2] == "stop"
+    assert rungs.choose(*rung_counts(**data))[2] == "stop"
 
 
 def test_more_attempts_settle_as_often_as_is_said():
     """Against simulation: a rate from the posterior, attempts at that rate, and the judgement after them."""
     data, rng = {"r4": (7, 20), "r6": (3, 20)}, np.random.default_rng(0)
     passed, tried = rung_counts(**data)
-    more, sure = report.to_settle(passed, tried, 6)
-    weights, settled = report.weights(passed, tried), []
+    more, sure = rungs.to_settle(passed, tried, 6)
+    weights, settled = rungs.weights(passed, tried), []
     for point in rng.choice(len(weights), 200, p=weights):
-        rate = rng.beta(report.A[5, point] + 3, report.B[5, point] + 17)
+        rate = rng.beta(rungs.A[5, point] + 3, rungs.B[5, point] + 17)
         then = rung_counts(**data | {"r6": (3 + rng.binomial(more, rate), 20 + more)})
-        chance = report.in_band(*then)[5]
-        settled.append(chance >= report.SETTLED or chance <= 1 - report.SETTLED)
+        chance = rungs.in_band(*then)[5]
+        settled.append(chance >= rungs.SETTLED or chance <= 1 - rungs.SETTLED)
     assert np.mean(settled) == pytest.approx(sure, abs=0.13)
     assert sure >= 0.5
 
@@ -203,7 +204,7 @@ def test_a_real_log_and_nothing_else(real):
     for name in ("rungs.png", "found.png"):
         assert (folder / name).read_bytes().startswith(PNG)
     assert str(folder / "report.md") in printed
-    assert "Generate 1 departures, " in printed and "% probable" in printed
+    assert "Generate 1 departures, probability " in printed
     assert "python build_dataset.py --departures 1" in printed
     text = (folder / "report.md").read_text()
     for said in ("mockllm/model", "4 of 4 attempts failed: wrong_logits 4", "| 8 | 0 of 1: 0.00 "):
@@ -368,6 +369,6 @@ def test_departures_found_and_effort(real, tmp_path):
     assert set(table.index) == others | {"sinks"}
     assert all(table.loc[name, "found"] == 3 for name in others)
     effort = report.effort({"m": attempts}).splitlines()
-    assert effort[2].split(" | ")[-1] == "0.2 |" and effort[3].split(" | ")[-1] == "0.6 |"
+    assert effort[2].split(" | ")[-1] == "0.600 |" and effort[3].split(" | ")[-1] == "0.200 |"
     (said,) = [line for line in report.failures("m", attempts) if "not explained" in line]
     assert said.startswith("1 failures")
