@@ -9,8 +9,9 @@ draws; the true rate is that of the variant.
 
 covered: shares of the intervals that hold the true rate; least: of the worst of 8 strengths, 0.3 to 0.98.
 named: share of the runs where the report says "Train on"; right: of these, the rung's true rate is in 10-40%.
-likeliest: of the runs where the report gives a tried rung, certain or not, the same.
-none: of the runs where it gives no tried rung, no tried rung is in 10-40%.
+likeliest: the same of the runs where the report gives a tried rung, certain or not.
+none: share of the runs where it gives no tried rung; right: of these, no tried rung is in 10-40%.
+Below the table: at which single rate the interval covers least, by summing the binomial distribution.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from rich.progress import track
+from scipy.stats import binom
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -54,6 +56,19 @@ def run(rng: np.random.Generator, variants: dict[int, list], epochs: int, uneven
     }
 
 
+def least_covered(tried: int) -> str:
+    """In words, the least coverage of the interval over rates of 0.1 to 99.9%, and over those of the band."""
+    ends = np.array([interval(passed, tried) for passed in range(tried + 1)])
+    rates = np.arange(1, 1000)[:, None] / 1000
+    holds = (ends[:, 0] <= rates) & (rates <= ends[:, 1])
+    covers = (binom.pmf(np.arange(tried + 1), tried, rates) * holds).sum(1)
+    band = (rates[:, 0] >= BAND[0]) & (rates[:, 0] <= BAND[1])
+    return (
+        f"{tried} attempts: least coverage {covers.min():.1%} at a rate of {rates[covers.argmin(), 0]:.1%}, "
+        f"in the band {covers[band].min():.1%}"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=1500, help="of each line of the table")
@@ -84,6 +99,7 @@ def main() -> None:
             name = "all choices as hard" if uneven == 0 else f"some harder, e = {uneven:g}"
             lines.append(" | ".join([name, str(epochs), *(f"{100 * x:.1f}%" for x in shares)]))
     print("\n".join(f"| {line} |" for line in lines))
+    print(least_covered(10), least_covered(40), sep="\n")
 
 
 if __name__ == "__main__":
