@@ -157,6 +157,7 @@ def made(real, path, passes=None, epochs=10, model="mockllm/model", **of_eval):
     """A log of that many passes of ten attempts at each rung; the others are those of the real log."""
     log = read_eval_log(real.location)
     log.eval.model, log.eval.solver, log.eval.config.epochs = model, None, epochs
+    log.eval.solver_args = log.eval.solver_args_passed = None
     log.eval.eval_id += path.name
     for name, value in of_eval.items():
         setattr(log.eval, name, value)
@@ -212,22 +213,32 @@ def test_a_real_log_and_nothing_else(real):
     assert "0 attempts were ended by a limit\n" in text
 
 
-def test_the_command_that_is_printed_runs(real, tmp_path):
-    """Only the rung, with the solver, sandbox and folder of the log; run for one epoch."""
-    given = {"knowledge": 0.8, "seed": 3}
-    solver = {"solver": "baselines/search.py@search", "solver_args": given}
-    task = {"task_args_passed": {"dataset": "dataset.jsonl"}}
-    path = save(made(real, tmp_path / "a.eval", PASSES, **solver, solver_args_passed=given, **task))
-    _, printed, _ = run(path)
+def the_command(printed):
+    """Its words, and what Inspect's command line makes of them."""
     (line,) = [text for text in printed.splitlines() if "inspect eval" in text]
     words = shlex.split(line)
-    options = eval_command.make_context("eval", words[2:], resilient_parsing=False).params
-    assert options["t"] == (
-        "dataset=dataset.jsonl",
-        f"departures={printed.split(' departures')[0].split()[-1]}",
-    )
+    return words, eval_command.make_context("eval", words[words.index("eval") + 1 :]).params
+
+
+def test_the_command_goes_on_where_the_log_ended(real, tmp_path, capsys, monkeypatch):
+    """Only the rung, with the solver, its arguments, the sandbox and the folder of the log; another seed."""
+    given = {"knowledge": 0.8, "seed": 3}
+    solver = {"solver": "baselines/search.py@search", "solver_args_passed": given}
+    task = {"task_args_passed": {"dataset": "mine.jsonl", "departures": 2}}
+    path = save(made(real, tmp_path / "a.eval", PASSES, **solver, **task))
+    assert in_process(monkeypatch, path) == 0
+    _, options = the_command(capsys.readouterr().out)
+    assert options["t"] == ("dataset=mine.jsonl", "departures=8")
     assert options["s"] == ("knowledge=0.8", "seed=4")
     assert (options["solver"], options["sandbox"]) == ("baselines/search.py@search", "local")
+    assert options["model"] == "mockllm/model" and int(options["epochs"]) >= 10
+
+
+def test_the_command_that_is_printed_runs(real, tmp_path, capsys, monkeypatch):
+    """As it is but for the number of epochs; then both logs are one model's."""
+    path = save(made(real, tmp_path / "a.eval", PASSES, solver="baselines/vanilla.py@vanilla"))
+    assert in_process(monkeypatch, path) == 0
+    words, _ = the_command(capsys.readouterr().out)
     words[words.index("--epochs") + 1] = "1"
     done = subprocess.run([*words, "--display", "plain"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -369,6 +380,6 @@ def test_departures_found_and_effort(real, tmp_path):
     assert set(table.index) == others | {"sinks"}
     assert all(table.loc[name, "found"] == 3 for name in others)
     effort = report.effort({"m": attempts}).splitlines()
-    assert effort[2].split(" | ")[-1] == "0.600 |" and effort[3].split(" | ")[-1] == "0.200 |"
+    assert effort[2].split(" | ")[-1] == "0.200 |" and effort[3].split(" | ")[-1] == "0.600 |"
     (said,) = [line for line in report.failures("m", attempts) if "not explained" in line]
     assert said.startswith("1 failures")
