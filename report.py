@@ -95,34 +95,28 @@ def read_one(name: str) -> tuple[EvalLog | None, pd.DataFrame, str]:
         columns = [SampleColumn("facts", path=facts, full=True)]
         samples, _ = samples_df(name, columns, strict=False, quiet=True)
     except Exception as error:
-        return (
-            None,
-            pd.DataFrame(),
-            f"not an Inspect log, or a broken one ({first_line(str(error))})",
-        )
+        why = f"not an Inspect log, or a broken one ({first_line(str(error))})"
+        return None, pd.DataFrame(), why
     e, every = header.eval, [json.loads(one) for one in samples.get("facts", ())]
     scored = [one for one in every if one["reason"]]
     errors = [f", one after the error {one['error']}" for one in every if one["error"]]
-    reason = f", {first_line(header.error.message)}" if header.error else ""
-    useless = {
+    why = f", {first_line(header.error.message)}" if header.error else ""
+    cut, ended = header.status != "success", f"cut off ({header.status}{why})"
+    lost, error = len(every) - len(scored), (*errors, "")[0]
+    faults = {
         f"of the task {e.task}, not of {TASK}": e.task != TASK,
         f"of task version {e.task_version}; this is version {VERSION}": e.task_version != VERSION,
-        f"cut off before a sample ended ({header.status}{reason})": not every
-        and header.status != "success",
+        f"{ended} before a sample ended": cut and not every,
         "no samples": not every,
-        f"none of {len(every)} attempts has a score{(*errors, '')[0]}": not scored,
+        f"none of {lost} attempts has a score{error}": not scored,
     }
-    partly = {
-        f"cut off ({header.status}{reason}); {len(scored)} attempts count": header.status
-        != "success",
-        f"{len(every) - len(scored)} of {len(every)} attempts have no score{(*errors, '')[0]}": len(
-            scored
-        )
-        < len(every),
+    gaps = {
+        f"{ended}; {len(scored)} attempts count": cut,
+        f"{lost} of {len(every)} attempts have no score{error}": lost > 0,
     }
-    for why in (text for text, applies in useless.items() if applies):
-        return None, pd.DataFrame(), f"left out: {why}"
-    note = "; ".join(text for text, applies in partly.items() if applies)
+    for fault in (text for text, applies in faults.items() if applies):
+        return None, pd.DataFrame(), f"left out: {fault}"
+    note = "; ".join(text for text, applies in gaps.items() if applies)
     attempts = pd.DataFrame(scored).assign(model=label(header), log=header.eval.eval_id)
     if "seed" in settings(header)["-S"]:  # the same seed makes the same attempt
         seed = f"{label(header)} {settings(header)['-S']['seed']}"

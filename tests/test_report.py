@@ -253,7 +253,7 @@ FAULTS = {  # how a log is spoiled -> what the line says, exit code
     "no samples": (lambda log: setattr(log, "samples", []), "no samples", 2),
     "started": (
         lambda log: (setattr(log, "status", "started"), log.samples.clear()),
-        "cut off before a sample ended (started",
+        "cut off (started) before a sample ended",
         2,
     ),
     "cancelled": (
