@@ -102,17 +102,17 @@ def read_one(name: str) -> tuple[EvalLog | None, pd.DataFrame, str]:
     errors = [f", one after the error {one['error']}" for one in every if one["error"]]
     why = f", {first_line(header.error.message)}" if header.error else ""
     cut, ended = header.status != "success", f"cut off ({header.status}{why})"
-    lost, error = len(every) - len(scored), (*errors, "")[0]
+    lost, example = len(every) - len(scored), (*errors, "")[0]
     faults = {
         f"of the task {e.task}, not of {TASK}": e.task != TASK,
         f"of task version {e.task_version}; this is version {VERSION}": e.task_version != VERSION,
         f"{ended} before a sample ended": cut and not every,
         "no samples": not every,
-        f"none of {lost} attempts has a score{error}": not scored,
+        f"none of {lost} attempts has a score{example}": not scored,
     }
     gaps = {
         f"{ended}; {len(scored)} attempts count": cut,
-        f"{lost} of {len(every)} attempts have no score{error}": lost > 0,
+        f"{lost} of {len(every)} attempts have no score{example}": lost > 0,
     }
     for fault in (text for text, applies in faults.items() if applies):
         return None, pd.DataFrame(), f"left out: {fault}"
