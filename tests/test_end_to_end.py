@@ -83,6 +83,16 @@ def test_a_wrong_port_scores_0(wrong_run):
     assert {f"pass_{row['departures']}" for row in ROWS} <= values.keys()
 
 
+def test_the_log_tells_dollars(wrong_run):
+    """costs.yaml, which .env names; and requests ask for caching."""
+    api, log, _ = wrong_run
+    for sample in log.samples:
+        used = sample.model_usage[log.eval.model]
+        dollars = (used.input_tokens + 5 * used.output_tokens) / 1e6
+        assert used.total_cost == pytest.approx(dollars) and dollars > 0
+    assert all("cache_control" in request.text for request in api.requests)
+
+
 def test_the_service_sees_no_secret(wrong_run):
     """No seed, departure or hash is in a request: prompt, tools' descriptions, their answers, headers."""
     api, _, _ = wrong_run
