@@ -47,13 +47,12 @@ def advantages(rewards: list[float]) -> list[float]:
 
 if __name__ == "__main__":
     policy = {"solver": search(knowledge=0.8, seed=1), "model": "mockllm/model", "sandbox": "local"}
-    task = variants(["2-1100019", "4-1200002"])
+    task = variants([str(sample.id) for sample in variants().dataset][:2])
     for variant, group in rollouts(task, 4, log_dir="logs", display="none", **policy).items():
         rewards = [reward for reward, _ in group]
         signal = [round(a, 2) for a in advantages(rewards)]
         print(
-            f"{variant}  rewards {rewards}  mean {mean(rewards):.2f}  spread {pstdev(rewards):.2f}"
+            f"{variant}  tokens {sum(tokens for _, tokens in group)}  rewards {rewards}", end="  "
         )
-        print(
-            f"  tokens {sum(t for _, t in group)}  advantages {signal if any(signal) else 'none'}"
-        )
+        print(f"mean {mean(rewards):.2f}  spread {pstdev(rewards):.2f}", end="  ")
+        print(f"advantages {signal}" if any(signal) else "no gradient")
