@@ -22,7 +22,7 @@ lint: $(INSTALLED)
 	ruff format --check .
 	ruff check .
 	mypy
-	mypy inspect_task.py build_dataset.py report.py rungs.py
+	mypy inspect_task.py build_dataset.py report.py rungs.py examples/train.py
 
 eval: $(INSTALLED)  ## Ten attempts at every variant by claude-haiku-4-5, in Docker.
 	@test -n "$$ANTHROPIC_API_KEY" || { echo "make eval: set ANTHROPIC_API_KEY to your key"; exit 2; }
