@@ -52,7 +52,7 @@ def facts(sample: EvalSample) -> dict[str, Any]:
         "passed": score and score.as_int(),
         **{name: about.get(name) for name in ("reason", "missed", "hash")},
         "start": start and int(start[1]),
-        "limited": bool(sample.limit or about.get("limit")),
+        "limited": bool(sample.limit),
         "error": sample.error and first_line(sample.error.message),
         "minutes": (sample.working_time or 0) / 60,
         "model calls": sum(event.event == "model" for event in sample.events),

@@ -2,7 +2,7 @@
 
 The sandbox gets weights and tokens and gives back numbers. Logits, architecture and seed stay on the host,
 which reads as many float64 as it asked for and compares them. A fault of the submission is a score of 0 with
-a reason; only a sandbox that was dead before the submission ran leaves the sample unscored.
+a reason. So is a sandbox that is dead by then: the submission may have killed it.
 """
 
 import hashlib
@@ -10,7 +10,6 @@ import pickle
 from pathlib import Path
 
 import numpy as np
-from inspect_ai.log import transcript
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 from inspect_ai.util import OutputLimitExceededError, sandbox
@@ -50,16 +49,17 @@ def parity() -> Scorer:
         a, (_, *probes) = load(state.metadata)
         source, missed = "", None
         try:
-            source = (await sandbox().read_file("model.py", text=False)).decode(errors="replace")
+            file = await sandbox().read_file("model.py", text=False)
+            source = file[:1_000_000].decode(errors="replace")  # for the log
             reason, detail, logits = await attempt(probes)
         except (OSError, RuntimeError, OutputLimitExceededError) as error:
             reason, detail = "no_file", f"model.py cannot be read: {error}"
         if reason == "wrong_logits":
             where, missed = diagnose(logits, probes, a, TOLERANCE)
             detail += f"; {where}; missed: {missed or 'more than departures undone'}"
-        limit = any(event.event == "sample_limit" for event in transcript().events)
-        code = hashlib.sha256(f"{state.metadata}{Path(__file__).read_text()}".encode()).hexdigest()
-        info = {"reason": reason, "missed": missed, "source": source, "limit": limit, "hash": code}
+        version = f"{state.metadata}{Path(__file__).read_text('utf-8')}".encode()
+        code = hashlib.sha256(version).hexdigest()
+        info = {"reason": reason, "missed": missed, "source": source, "hash": code}
         return Score(
             value=int(reason == "passed"), explanation=f"{reason}: {detail}", metadata=info
         )

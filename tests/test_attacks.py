@@ -71,7 +71,7 @@ def hostile(docker, tmp_path_factory):
 def check_rejected(name: str, sample):
     assert score(sample).value == 0
     assert score(sample).metadata["reason"] in REASONS[name], score(sample).explanation
-    assert score(sample).metadata["limit"] is False
+    assert sample.limit is None
     reason, detail = score(sample).explanation.split(": ", 1)
     assert reason in REASONS[name] and 3 < len(detail) <= 2500
     assert leaked("\n".join(told(sample))) == set()

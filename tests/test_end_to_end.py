@@ -75,7 +75,7 @@ def test_a_wrong_port_scores_0(wrong_run):
         assert score(sample).value == 0
         assert score(sample).metadata["reason"] == "wrong_logits"
         assert score(sample).metadata["source"] == WRONG
-        assert score(sample).metadata["limit"] is False
+        assert sample.limit is None
         assert score(sample).explanation.startswith("wrong_logits: worst absolute error ")
         assert "from position 0" in score(sample).explanation
     values = {name: metric.value for name, metric in log.results.scores[0].metrics.items()}
@@ -265,7 +265,7 @@ def test_the_grader_hands_over_weights_and_tokens_only(tmp_path):
 
 
 def test_a_sample_stopped_by_a_limit_is_scored(tmp_path):
-    """--message-limit: what model.py is by then counts, and the score tells of the limit."""
+    """--message-limit: what model.py is by then counts, and the log tells of the limit."""
     scripts = {"right": [write({"model.py": RIGHT}), CHECK], "none": [CHECK]}
     samples = run_cases(scripts, tmp_path, sandbox="local", message_limit=7)
     for case, value, reason in (("right", 1, "passed"), ("none", 0, "no_file")):
@@ -274,4 +274,3 @@ def test_a_sample_stopped_by_a_limit_is_scored(tmp_path):
             value,
             reason,
         )
-        assert score(samples[case]).metadata["limit"] is True

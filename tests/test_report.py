@@ -10,7 +10,7 @@ import pytest
 from harness import ROOT, ROWS
 from inspect_ai import eval as run_eval
 from inspect_ai._cli.eval import eval_command
-from inspect_ai.log import EvalError, read_eval_log, write_eval_log
+from inspect_ai.log import EvalError, EvalSampleLimit, read_eval_log, write_eval_log
 from inspect_ai.model import ModelUsage
 from inspect_ai.scorer import SampleScore, Score
 from scipy.integrate import quad
@@ -356,7 +356,7 @@ def test_several_models_side_by_side(real, tmp_path, capsys, monkeypatch):
 
 def test_a_limit_invalidates_the_figures(real, tmp_path, capsys, monkeypatch):
     log, path = made(real, tmp_path / "limit.eval", PASSES)
-    log.samples[0].scores["parity"].metadata["limit"] = True
+    log.samples[0].limit = EvalSampleLimit(type="message", limit=400)
     save((log, path))
     assert in_process(monkeypatch, path) == 0
     said = "1 attempts were ended by a limit: THE FIGURES ARE NOT VALID"
