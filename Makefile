@@ -16,7 +16,7 @@ demo: $(INSTALLED)  ## No key, no Docker: ten attempts at every variant by a sol
 	@echo "Open the log in a browser: make view"
 
 test: $(INSTALLED)  ## Tests that need an engine skip, and say so, where none answers.
-	pytest
+	pytest -n 2 --dist loadgroup
 
 lint: $(INSTALLED)
 	ruff format --check .
