@@ -29,10 +29,10 @@ from reference import architecture, transformer
 from reference.architecture import SETTINGS, Architecture, departures
 from reference.transformer import NORMS, forward, softcap
 
-LOOKS = 60
+LOOKS = 40
 """States that are looked at before a stage is given up."""
-FITS = 4
-"""Moves of a state that are fitted."""
+FITS = 8
+"""Moves of a state that are fitted. What differs in fitted settings only is fitted once."""
 EXACT = 2e-5
 """Worst error of a solved stage: float32 traces leave a few 1e-6."""
 STAGES = ((8, 1), (4, 5), (1, 48), (8, 48))
@@ -176,8 +176,7 @@ class Stage:
         for a in sorted(states, key=lambda a: (self.loss(a), len(departures(a)), a.heads)):
             distinct.setdefault(self.loss(a), a)
         for a in distinct.values():
-            fixed = {n: s for n, s in departures(a).items() if n not in RANGES}
-            kept.setdefault((a.heads, *departures(a), *fixed.values()), a)
+            kept.setdefault(skeleton(a), a)
         return list(kept.values())
 
     def fitted(self, a: Architecture) -> Architecture:
@@ -243,6 +242,7 @@ def climb(states: list[Architecture], stage: Stage, solved: Stage | None) -> lis
     groups = [] if stage.solves(states[0]) else moves(states[0], stage, solved)
     seen: set[float] = set()
     looks: Counter = Counter()
+    tried: set[tuple] = set()
     for look in range(LOOKS):
         rest = [a for a in states if stage.loss(a) not in seen]
         if stage.solves(states[0]) or not rest:
@@ -251,13 +251,21 @@ def climb(states: list[Architecture], stage: Stage, solved: Stage | None) -> lis
         seen.add(stage.loss(a))
         looks[kind(a)] += 1
         near = [moved(a, move) for group in groups for move in group]
-        best = stage.best([b for b in near if usable(b, stage.weights)])[:FITS]
+        near = [b for b in near if usable(b, stage.weights) and skeleton(b) not in tried]
+        best = stage.best(near)[:FITS]
+        tried.update(map(skeleton, best))
         states = stage.best([*states, *map(stage.fitted, best)])
     return states
 
 
 def kind(a: Architecture) -> tuple:
     return a.heads, a.block, a.qk_norm
+
+
+def skeleton(a: Architecture) -> tuple:
+    """All of an architecture but the settings that are fitted."""
+    fixed = {n: s for n, s in departures(a).items() if n not in RANGES}
+    return a.heads, *departures(a), *fixed.values()
 
 
 def port(found: Architecture, facts: str) -> str:
