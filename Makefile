@@ -15,8 +15,11 @@ demo: $(INSTALLED)  ## No key, no Docker: ten attempts at every variant by a sol
 	python report.py logs
 	@echo "Open the log in a browser: make view"
 
-test: $(INSTALLED)  ## Tests that need an engine skip, and say so, where none answers.
-	pytest -n 2 --dist loadgroup
+test: $(INSTALLED)  ## Those with Docker beside the others. Tests that need an engine skip, and say so, where none answers.
+	@rm -rf test-results; mkdir test-results
+	@pytest -m docker --junitxml=test-results/docker.xml > test-results/docker.log 2>&1 & docker=$$!; \
+	pytest -m "not docker" --junitxml=test-results/others.xml; others=$$?; \
+	echo "With Docker:"; wait $$docker; docker=$$?; cat test-results/docker.log; exit $$((others || docker))
 
 lint: $(INSTALLED)
 	ruff format --check .

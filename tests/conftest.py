@@ -15,12 +15,10 @@ for library in ("OMP", "OPENBLAS", "MKL"):  # before NumPy is imported, here and
     os.environ[f"{library}_NUM_THREADS"] = "1"
 
 
-def pytest_collection_modifyitems(items):
-    """With two workers (make test): one has all that needs Docker, which looks for leftovers of this folder's runs;
-    a module stays on one worker, so that what its tests share is made once."""
-    for item in items:
-        group = "docker" if "docker" in item.fixturenames else item.module.__name__
-        item.add_marker(pytest.mark.xdist_group(group))
+def pytest_itemcollected(item):
+    """`pytest -m docker` and `pytest -m "not docker"` can run at the same time, as in make test."""
+    if "docker" in item.fixturenames:
+        item.add_marker("docker")
 
 
 @pytest.fixture(scope="module")

@@ -88,7 +88,8 @@ def test_the_log_tells_dollars(wrong_run):
     api, log, _ = wrong_run
     for sample in log.samples:
         used = sample.model_usage[log.eval.model]
-        dollars = (used.input_tokens + 5 * used.output_tokens) / 1e6
+        cached = 1.25 * used.input_tokens_cache_write + 0.1 * used.input_tokens_cache_read
+        dollars = (used.input_tokens + 5 * used.output_tokens + cached) / 1e6
         assert used.total_cost == pytest.approx(dollars) and dollars > 0
     assert all("cache_control" in request.text for request in api.requests)
 
