@@ -29,7 +29,7 @@ from reference import architecture, transformer
 from reference.architecture import SETTINGS, Architecture, departures
 from reference.transformer import NORMS, forward, softcap
 
-LOOKS = 40
+LOOKS = 80
 """States that are looked at before a stage is given up."""
 FITS = 8
 """Moves of a state that are fitted. What differs in fitted settings only is fitted once."""
