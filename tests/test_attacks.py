@@ -100,7 +100,10 @@ def test_attack_in_docker(name, hostile):
     check_rejected(name, samples[name])
 
 
-@pytest.mark.parametrize("run", ["local", "hangs", "hostile"])
+DOCKER = pytest.param("hostile", marks=pytest.mark.docker)
+
+
+@pytest.mark.parametrize("run", ["local", "hangs", DOCKER])
 def test_the_run_goes_on(run, request):
     """An honest port that the same machine runs last passes."""
     samples = request.getfixturevalue(run)
