@@ -1,6 +1,7 @@
 """What every test needs: the project on the path, this Python in the local sandbox, and maybe a Docker engine."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 sys.path.insert(0, str(ROOT))
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores Ctrl-C
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 for library in ("OMP", "OPENBLAS", "MKL"):  # before NumPy is imported, here and in subprocesses
     os.environ[f"{library}_NUM_THREADS"] = "1"

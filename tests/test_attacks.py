@@ -55,7 +55,8 @@ def hangs(tmp_path_factory):
     """With 3 seconds for the process, not 60."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("scorers.parity.SECONDS", 3)
-        return run(HANGS, tmp_path_factory.mktemp("hangs"), sandbox="local", max_samples=4)
+        at_once = {"max_samples": 4, "max_subprocesses": 4}
+        return run(HANGS, tmp_path_factory.mktemp("hangs"), sandbox="local", **at_once)
 
 
 @pytest.fixture(scope="module")

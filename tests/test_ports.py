@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 from harness import CHECK, ROWS, SUBMIT, original, run_cases, score, told, write
 
-from reference.variants import load
-
 FOLDER = Path(__file__).parent / "ports"
 FILES = {file.stem: file for file in sorted(FOLDER.iterdir()) if file.is_file()}
 CASES = {f"{name} {row['id']}": (FILES[name], row) for name in FILES for row in ROWS}
@@ -36,14 +34,7 @@ def samples(tmp_path_factory):
     """Port and row -> sample, of one run."""
     scripts = {case: script(*CASES[case]) for case in CASES}
     rows = {case: row["id"] for case, (_, row) in CASES.items()}
-    variants = {row["id"]: load(row) for row in ROWS}
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (
-            "inspect_task",
-            "scorers.parity",
-        ):  # each row is built once, not twice a sample
-            patch.setattr(f"{module}.load", lambda row: variants[row["id"]])
-        return run_cases(scripts, tmp_path_factory.mktemp("ports"), rows, sandbox="local")
+    return run_cases(scripts, tmp_path_factory.mktemp("ports"), rows, sandbox="local")
 
 
 @pytest.mark.parametrize("name", FILES)

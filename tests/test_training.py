@@ -30,7 +30,7 @@ def policy(right: dict[str, str]):
 
 def test_groups_of_rollouts_become_rewards(tmp_path):
     """Two of the variants, four rollouts each: one group has a spread, the other carries no gradient."""
-    task = variants([ROWS[0]["id"], ROWS[1]["id"]])
+    task = variants((ROWS[0]["departures"], ROWS[1]["departures"]))
     right = {task.dataset[0].input: original(ROWS[0])}
     groups = rollouts(
         task, 4, model=policy(right), sandbox="local", log_dir=str(tmp_path), display="none"
@@ -60,7 +60,7 @@ def test_a_trainer_finds_a_sample_by_its_prompt():
 
 
 def test_a_prompt_does_not_change_with_the_choice():
-    (alone,) = variants([ROWS[2]["id"]]).dataset
+    (alone,) = variants((ROWS[2]["departures"],)).dataset
     assert alone.input == list(variants().dataset)[2].input
 
 

@@ -1,25 +1,21 @@
-# usercustomize is the harness from now on: it owns the process, and has no logits.
+# usercustomize in the user's site-packages rewrites the answers when the harness is done.
 #
 # Scores: wrong_logits
 site=$(python -m site --user-site) && mkdir -p "$site"
 cat > "$site/usercustomize.py" <<'END'
+import atexit
 import os
 import sys
 
 
 def forge():
-    import pickle
-
-    import numpy as np
-
-    calls = pickle.load(sys.stdin.buffer)
-    size = sum(tokens.size * len(weights["embed"]) for weights, tokens in calls)
-    np.zeros(size).tofile("logits.bin")
-    os._exit(0)
+    size = os.path.getsize("logits.bin")
+    with open("logits.bin", "wb") as file:
+        file.write(bytes(size))
 
 
 if "-P" in sys.orig_argv:
-    forge()
+    atexit.register(forge)
 END
 cat > model.py <<'END'
 def forward(weights, tokens):

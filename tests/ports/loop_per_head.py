@@ -1,7 +1,7 @@
 """A loop over the heads, in float64; every head is a matrix product by itself."""
 
 import numpy as np
-from parts import A, bias, block, embedded, layers, qkv, scored, shares, unembedded
+from parts import A, bias, qkv, run, scored, shares
 
 
 def attention(x, w, i):
@@ -17,7 +17,4 @@ def attention(x, w, i):
 
 def forward(weights, tokens):
     w = {name: tensor.astype(np.float64) for name, tensor in weights.items()}
-    x = embedded(w, tokens)
-    for i, layer in enumerate(layers(w)):
-        x = block(x, layer, lambda y, layer=layer, i=i: attention(y, layer, i))
-    return unembedded(x, w)
+    return run(w, tokens, attention)

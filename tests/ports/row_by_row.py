@@ -1,7 +1,7 @@
 """One sequence at a time, and the logits are written into one array."""
 
 import numpy as np
-from parts import A, bias, block, embedded, layers, qkv, scored, shares, unembedded
+from parts import A, bias, qkv, run, scored, shares
 
 
 def attention(x, w, i):
@@ -15,10 +15,4 @@ def attention(x, w, i):
 
 def forward(weights, tokens):
     w = {name: tensor.astype(np.float64) for name, tensor in weights.items()}
-    logits = np.empty((*tokens.shape, len(w["embed"])))
-    for n, row in enumerate(tokens):
-        x = embedded(w, row)
-        for i, layer in enumerate(layers(w)):
-            x = block(x, layer, lambda y, layer=layer, i=i: attention(y, layer, i))
-        logits[n] = unembedded(x, w)
-    return logits
+    return np.stack([run(w, row, attention) for row in tokens])

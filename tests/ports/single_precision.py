@@ -1,7 +1,7 @@
 """float32 throughout, weights as they are given; float64 nowhere, and the answer is float32."""
 
 import numpy as np
-from parts import A, bias, block, embedded, layers, qkv, scored, shares, unembedded
+from parts import A, bias, qkv, run, scored, shares
 
 
 def attention(x, w, i):
@@ -14,10 +14,7 @@ def attention(x, w, i):
 
 
 def forward(weights, tokens):
-    x = embedded(weights, tokens)
-    for i, layer in enumerate(layers(weights)):
-        x = block(x, layer, lambda y, layer=layer, i=i: attention(y, layer, i))
-    logits = unembedded(x, weights)
+    logits = run(weights, tokens, attention)
     if logits.dtype != np.float32:
         raise TypeError(f"{logits.dtype} crept in")
     return logits

@@ -150,3 +150,11 @@ def embedded(w, tokens):
 def unembedded(x, w):
     z = norm(x, w["final_norm"]) @ w["unembed"].T * A.logit_scale
     return z if A.final_softcap is None else A.final_softcap * np.tanh(z / A.final_softcap)
+
+
+def run(w, tokens, attention):
+    """Logits (..., T, V) of tokens (..., T); attention: normed x, tensors of the layer, its number -> branch."""
+    x = embedded(w, tokens)
+    for i, layer in enumerate(layers(w)):
+        x = block(x, layer, lambda y, layer=layer, i=i: attention(y, layer, i))
+    return unembedded(x, w)
