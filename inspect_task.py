@@ -9,7 +9,7 @@ from inspect_ai.agent import react
 from inspect_ai.dataset import Sample
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.tool import bash, python
-from inspect_ai.util import sandbox
+from inspect_ai.util import collect, sandbox
 from inspect_ai.util._sandbox.local import LocalSandboxEnvironment
 
 from build_dataset import read_rows
@@ -45,10 +45,12 @@ def stage() -> Solver:
             raise RuntimeError("the local sandbox does not isolate: use --sandbox docker")
         _, ((weights, tokens, logits), *_) = load(state.metadata)
         traces.set((weights, tokens, logits))
-        files = {"weights": weights, "traces": {"tokens": tokens, "logits": np.float32(logits)}}
-        for name, arrays in files.items():
-            np.savez(file := io.BytesIO(), **arrays)
-            await sandbox().write_file(f"{name}.npz", file.getvalue())
+        shown = {"tokens": tokens, "logits": np.float32(logits)}
+        await collect(write("weights.npz", weights), write("traces.npz", shown))
         return state
+
+    async def write(name: str, arrays: dict[str, np.ndarray]) -> None:
+        np.savez(file := io.BytesIO(), **arrays)
+        await sandbox().write_file(name, file.getvalue())
 
     return solve

@@ -58,11 +58,10 @@ def softcap(x, cap):
 
 def attention(x, w, i, a):
     """Causal grouped-query attention: query head h reads KV head h // (H / KV)."""
-    batch, length, _ = x.shape
-    head_dim = w["w_o"].shape[1] // a.heads
+    length, head_dim = x.shape[1], w["w_o"].shape[1] // a.heads
     local = (i + 1) % a.global_every != 0
-    q, k, v = split_qkv(x @ w["w_qkv"].T, head_dim, a)
-    q, k, v = (np.clip(t, -a.qkv_clip, a.qkv_clip) for t in (q, k, v))
+    qkv = np.clip(x @ w["w_qkv"].T, -a.qkv_clip, a.qkv_clip)
+    q, k, v = split_qkv(qkv, head_dim, a)
     v = norm(v, None, a) if a.v_norm else v
     if a.qk_norm in ("head", "no_gain"):
         q, k = norm(q, w.get("norm_q"), a), norm(k, w.get("norm_k"), a)
@@ -80,7 +79,7 @@ def attention(x, w, i, a):
     visible = (distance >= 0) & (distance < (a.sliding_window if local else length))
     p = np.exp(scores + np.where(visible, -slopes[:, None, None] * distance, -np.inf))
     p /= p.sum(-1, keepdims=True) + (np.exp(w["b_head"])[:, None, None] if a.sinks else 0)
-    return (p @ v).swapaxes(1, 2).reshape(batch, length, -1) @ w["w_o"].T
+    return (p @ v).swapaxes(1, 2).reshape(*x.shape[:2], -1) @ w["w_o"].T
 
 
 def split_qkv(y, head_dim, a):

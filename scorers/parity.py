@@ -5,8 +5,8 @@ which reads as many float64 as it asked for and compares them. A fault of the su
 a reason. So is a sandbox that is dead by then: the submission may have killed it.
 """
 
-import hashlib
 import pickle
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ COMMAND = ["python", "-P", "-c", (Path(__file__).parents[1] / "sandbox/run_port.
 
 
 async def attempt(calls: list[tuple]) -> tuple[str, str, np.ndarray]:
-    """Make the calls to the sandbox's model.py, in one process: reason, detail, logits (flat).
+    """Make the calls to the sandbox's model.py, in one process: reason, explanation, logits (flat).
     calls: (weights, tokens (B, T), the original's logits (B, T, V))."""
     truth = np.concatenate([logits.ravel() for _, _, logits in calls])
     job = pickle.dumps([(weights, tokens) for weights, tokens, _ in calls])
@@ -51,17 +51,14 @@ def parity() -> Scorer:
         try:
             file = await sandbox().read_file("model.py", text=False)
             source = file[:1_000_000].decode(errors="replace")  # for the log
-            reason, detail, logits = await attempt(probes)
+            reason, why, logits = await attempt(probes)
         except (OSError, RuntimeError, OutputLimitExceededError) as error:
-            reason, detail = "no_file", f"model.py cannot be read: {error}"
+            reason, why = "no_file", f"model.py cannot be read: {error}"
         if reason == "wrong_logits":
             where, missed = diagnose(logits, probes, a, TOLERANCE)
-            detail += f"; {where}; missed: {missed or 'more than departures undone'}"
-        version = f"{state.metadata}{Path(__file__).read_text('utf-8')}".encode()
-        code = hashlib.sha256(version).hexdigest()
-        info = {"reason": reason, "missed": missed, "source": source, "hash": code}
-        return Score(
-            value=int(reason == "passed"), explanation=f"{reason}: {detail}", metadata=info
-        )
+            why += f"; {where}; missed: {missed or 'more than departures undone'}"
+        version = sha256(f"{state.metadata}{Path(__file__).read_text('utf-8')}".encode())
+        info = {"reason": reason, "missed": missed, "source": source, "hash": version.hexdigest()}
+        return Score(value=int(reason == "passed"), explanation=f"{reason}: {why}", metadata=info)
 
     return score
