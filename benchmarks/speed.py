@@ -227,7 +227,7 @@ def main() -> None:
     if options.samples:
         return sampled(options.scale, options.samples)
     print("| what / its floor | takes | floor | ratio |\n|---|---|---|---|")
-    for row in ROWS:
+    for row in (ROWS[0], ROWS[-1]):
         host(row)
     in_sandbox("local", sandbox="local")
     if subprocess.run(["docker", "info"], capture_output=True).returncode == 0:

@@ -1,8 +1,8 @@
 """A variant: the calls that its original answers, those of the traces and of the probes.
 
 Activations are scaled so that choices show: a residual stream near 0.03 makes norm_eps visible, scores and
-logits near their caps make the caps visible. What a multiplier does to that scale the stored tensor takes
-back, times a random factor, so that its size does not give the multiplier away.
+logits near their caps make the caps visible. What embedding_multiplier and logit_scale do to that scale the
+stored tensor takes back, times a random factor, so that its size does not give the multiplier away.
 """
 
 from functools import lru_cache
@@ -16,13 +16,14 @@ from reference.transformer import NORMS, forward
 PROBES = ((1, 1), (3, 7), (5, 2), (1, 31), (2, 48), (4, 19))  # batch, length
 
 
-@lru_cache(16)  # what is staged is soon graded
+@lru_cache(16)  # those of the samples that run; one that fell out is built again
 def build(seed: int, a: Architecture) -> list[tuple]:
     """Calls: weights, tokens (B, T), and the original's logits (B, T, V) in float64. The first is that of the
     traces, (8, 48) with every token id; the others are the probes, each shape with both checkpoints."""
     rng = np.random.default_rng(seed)
     sizes = (3, 4), (16, 24), (48, 64), (80, 112), (80, 96), [n for n in (2, 4, 8) if n <= a.heads]
     layers, head_dim, hidden, mlp, vocabulary, kv_heads = (int(rng.choice(size)) for size in sizes)
+    # a branch that is normed after it adds about 1 to the stream
     stream = (1 if a.block in ("post", "sandwich") else 0.03) / a.embedding_multiplier
     gain = (1 - a.gain_offset, 0.3)
     layer = {  # mean, standard deviation, shape

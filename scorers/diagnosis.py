@@ -11,8 +11,8 @@ from reference.transformer import forward
 
 
 def diagnose(logits: np.ndarray, calls: list[tuple], a: Architecture, tolerance: float):
-    """In words, where the logits (flat, of all calls) are wrong; and the departures, undone or one of them
-    set otherwise, that make the original answer the calls (weights, tokens, logits) like this, or None."""
+    """In words, where the logits (flat, of all calls) are wrong; and the departures, undone or one from a
+    menu set otherwise, that make the original answer the calls (weights, tokens, logits) like this, or None."""
     parts = np.split(logits, np.cumsum([truth.size for _, _, truth in calls])[:-1])
     answers = [(w, tokens, z.reshape(truth.shape)) for (w, tokens, truth), z in zip(calls, parts)]
 
@@ -24,7 +24,8 @@ def diagnose(logits: np.ndarray, calls: list[tuple], a: Architecture, tolerance:
     hidden = departures(a)
     subsets = [names for n in range(1, len(hidden) + 1) for names in combinations(hidden, n)]
     changes = [{name: SETTINGS[name][0] for name in names} for names in subsets]
-    changes += [{name: setting} for name in hidden for setting in SETTINGS[name][1:6]]
+    # of a range, one value in hundreds would say nothing
+    changes += [{n: s} for n in hidden if len(SETTINGS[n]) < 10 for s in SETTINGS[n][1:]]
     for change in changes:
         # a change that needs parameters which the checkpoint does not have is passed over
         with suppress(KeyError):

@@ -1,7 +1,7 @@
 """1 if every logit of the submission, on unseen tokens and two checkpoints, is within 5e-4 of the original's.
 
-The sandbox gets weights and tokens and gives back numbers. Logits, architecture and seed stay on the host,
-which reads as many float64 as it asked for and compares them. A fault of the submission is a score of 0 with
+The sandbox gets weights and tokens and gives back numbers. The logits of these calls, architecture and seed
+stay on the host, which reads as many float64 as it asked for and compares them. A fault of the submission is a score of 0 with
 a reason. So is a sandbox that is dead by then: the submission may have killed it.
 """
 
@@ -35,7 +35,7 @@ async def attempt(calls: list[tuple]) -> tuple[str, str, np.ndarray]:
             raise RuntimeError(run.stderr or f"exit code {run.returncode}, {logits.size} logits")
     except TimeoutError:
         return "timeout", f"not done after {SECONDS} seconds", truth
-    except Exception as error:  # whatever broke, the submission broke it
+    except Exception as error:  # whatever broke, the submission may have broken it
         reason = "bad_output" if "bad output: " in str(error) else "crashed"
         return reason, str(error)[-2000:], truth
     worst = np.nan_to_num(abs(logits - truth), nan=np.inf).max()
@@ -56,8 +56,8 @@ def parity() -> Scorer:
             reason, why = "no_file", f"model.py cannot be read: {error}"
         if reason == "wrong_logits":
             where, missed = diagnose(logits, probes, a, TOLERANCE)
-            why += f"; {where}; missed: {missed or 'more than departures undone'}"
-        version = sha256(f"{state.metadata}{Path(__file__).read_text('utf-8')}".encode())
+            why += f"; {where}; missed: {missed or 'no departures explain it'}"
+        version = sha256(f"{state.metadata}{COMMAND}{Path(__file__).read_text('utf-8')}".encode())
         info = {"reason": reason, "missed": missed, "source": source, "hash": version.hexdigest()}
         return Score(value=int(reason == "passed"), explanation=f"{reason}: {why}", metadata=info)
 

@@ -64,7 +64,8 @@ def test_bytes_are_pinned(name):
 
 
 def test_build_is_deterministic():
-    one, two = (build(11, draw(11, 12)) for _ in range(2))
+    built_anew = build.__wrapped__
+    one, two = (built_anew(11, draw(11, 12)) for _ in range(2))
     assert sha256(one) == sha256(two)
     assert all((x == y).all() for (_, _, x), (_, _, y) in zip(one, two, strict=True))
 
@@ -81,7 +82,7 @@ def test_another_seed_is_another_model():
 def test_load_builds_what_the_row_spells_out(row):
     a, calls = load(row)
     assert {"heads": a.heads, **departures(a)} == row["architecture"]
-    assert sha256(calls) == sha256(build(row["seed"], a))
+    assert sha256(calls) == sha256(build.__wrapped__(row["seed"], a))
 
 
 @pytest.mark.parametrize(("seed", "a"), DRAWN, ids=lambda value: str(value)[:20])

@@ -14,6 +14,6 @@ traces: ContextVar[tuple] = ContextVar("traces")
 def check_port() -> Tool:
     async def execute() -> str:
         """Run model.py on the traces as the grader does on unseen tokens; tells the worst absolute error."""
-        return (await attempt([traces.get()] * 2))[1]  # twice: a port must not spoil its weights
+        return (await attempt([traces.get()] * 2))[1]  # twice: a port may alter its weights
 
     return execute
