@@ -69,10 +69,16 @@ def first_line(text: str) -> str:
 def read(paths: list[str]) -> tuple[list[EvalLog], pd.DataFrame, list[str]]:
     """Headers of the logs that count, oldest first; a row for each scored attempt; lines on what is left out."""
     headers, frames, notes = {}, [pd.DataFrame()], []
-    for path in map(Path, paths):
-        names = [str(path)] if path.is_file() else [log.name for log in list_eval_logs(str(path))]
+    for path in paths:
+        is_log = path.endswith((".eval", ".json")) if remote(path) else Path(path).is_file()
+        try:
+            names = [path] if is_log else [log.name for log in list_eval_logs(path)]
+        except Exception as error:  # whatever keeps an address from being read
+            notes.append(f"{path}: cannot be listed ({first_line(str(error))})")
+            continue
         if not names:
-            notes.append(f"{path}: {'no log in it' if path.is_dir() else 'no such file or folder'}")
+            there = remote(path) or Path(path).is_dir()
+            notes.append(f"{path}: {'no log in it' if there else 'no such file or folder'}")
         for name in names:
             header, attempts, note = read_one(name)
             notes += [f"{name.removeprefix('file://')}: {note}"] if note else []
@@ -152,13 +158,19 @@ def command(header: EvalLog, seed: int, epochs: int, **task: Any) -> str:
         words += [word for k, v in given[flag].items() for word in (flag, f"{k}={v}")]
     words += [word for k, v in given["--"].items() for word in (f"--{k.replace('_', '-')}", f"{v}")]
     words += ["--sandbox", e.sandbox.type] if e.sandbox and e.sandbox.type != "docker" else []
-    return shlex.join([*words, "--log-dir", str(folder(header))])
+    return shlex.join([*words, "--log-dir", folder(header)])
 
 
-def folder(header: EvalLog) -> Path:
-    """Of a log, from the working directory if it is below."""
+def remote(place: str) -> bool:
+    return "://" in place and not place.startswith("file://")
+
+
+def folder(header: EvalLog) -> str:
+    """Of a log: its address, or a path, from the working directory if it is below."""
+    if remote(header.location):
+        return header.location.rpartition("/")[0]
     place = Path(header.location.removeprefix("file://")).resolve().parent
-    return place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place
+    return str(place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place)
 
 
 # The report
@@ -385,14 +397,21 @@ def write(headers: list[EvalLog], attempts: pd.DataFrame, notes: list[str], out:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("logs", nargs="+", metavar="LOG", help="a log of inspect eval, or a folder")
-    parser.add_argument("--out", type=Path, help="folder to write (report, beside the last log)")
+    parser.add_argument(
+        "logs", nargs="+", metavar="LOG", help="a log of inspect eval, or a folder of logs"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="folder to write (report, beside the last log; of remote logs, here)",
+    )
     options = parser.parse_args()
     headers, attempts, notes = read(options.logs)
     print(*notes, sep="\n", end="\n" * bool(notes), file=sys.stderr)
     if not headers:
         sys.exit(2)
-    out = options.out or folder(headers[-1]) / "report"
+    last = folder(headers[-1])
+    out = options.out or Path("." if remote(last) else last) / "report"
     print(write(headers, attempts, notes, out))
     print(f"Report: {out / 'report.md'}")
 

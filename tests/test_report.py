@@ -3,6 +3,7 @@
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -200,7 +201,7 @@ def test_a_real_log_and_nothing_else(real):
     """The command names a rung, a probability and the next command, and writes beside the log."""
     code, printed, notes = run(real.location)
     assert code == 0 and notes == []
-    folder = report.folder(real) / "report"
+    folder = Path(report.folder(real)) / "report"
     assert {path.name for path in folder.iterdir()} == {"report.md", "rungs.png", "found.png"}
     for name in ("rungs.png", "found.png"):
         assert (folder / name).read_bytes().startswith(PNG)
@@ -328,6 +329,22 @@ def test_versions_are_not_mixed(real, tmp_path):
     headers, attempts, notes = report.read([old, new])
     assert len(headers) == 1 and len(attempts) == 40
     assert notes == [f"{old}: left out: of task version 0; this is version 1"]
+
+
+def test_logs_that_are_elsewhere(real, tmp_path, capsys, monkeypatch):
+    """By address; the next command goes on there, and the report is written here."""
+    address = "memory://bucket/runs"
+    log, _ = made(real, Path("one.eval"), PASSES)
+    save((log, f"{address}/one.eval"))
+    monkeypatch.chdir(tmp_path)
+    for place in (address, f"{address}/one.eval"):
+        assert in_process(monkeypatch, place) == 0
+        printed, notes = capsys.readouterr()
+        assert notes == "" and f"--log-dir {address}\n" in printed.replace("///", "//")
+        assert (tmp_path / "report" / "report.md").exists()
+    assert in_process(monkeypatch, "nowhere://bucket") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("nowhere://bucket: cannot be listed (")
 
 
 def test_a_log_counts_once_and_so_does_a_seed(real, tmp_path):
