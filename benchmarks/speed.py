@@ -1,8 +1,8 @@
 """What the task costs beside what cannot be saved: ratios of medians, both sides in turn in one run.
 
     python benchmarks/speed.py                                        # some six minutes on a quiet machine
-    python build_dataset.py --count 250 --seed 70 --out scale.jsonl
-    python benchmarks/speed.py --scale scale.jsonl                    # and 1,000 samples against 10
+    python build_dataset.py --count 250 --seed 50 --out near.jsonl
+    python benchmarks/speed.py --scale near.jsonl                     # and 1,000 samples against 10
 
 A rollout is a scripted model (mockllm) that calls 20 tools and submits; the null task has the same agent, tools
 and script, but neither files nor a grade. The floor of grading starts Python in the same sandbox, imports NumPy
