@@ -49,7 +49,7 @@ def stage() -> Solver:
         await collect(write("weights.npz", weights), write("traces.npz", shown))
         return state
 
-    async def write(name: str, arrays: dict[str, np.ndarray]) -> None:
+    async def write(name: str, arrays: dict) -> None:
         np.savez(file := io.BytesIO(), **arrays)
         await sandbox().write_file(name, file.getvalue())
 
