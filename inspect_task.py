@@ -40,6 +40,10 @@ def orphan_checkpoint(departures: int | None = None, dataset: str = "dataset.jso
 def stage() -> Solver:
     """Puts weights.npz and traces.npz into the working directory."""
 
+    async def write(name: str, arrays: dict) -> None:
+        np.savez(file := io.BytesIO(), **arrays)
+        await sandbox().write_file(name, file.getvalue())
+
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         if state.model.api != "mockllm" and isinstance(sandbox()._sandbox, LocalSandboxEnvironment):  # type: ignore[attr-defined]
             raise RuntimeError("the local sandbox does not isolate: use --sandbox docker")
@@ -48,9 +52,5 @@ def stage() -> Solver:
         shown = {"tokens": tokens, "logits": np.float32(logits)}
         await collect(write("weights.npz", weights), write("traces.npz", shown))
         return state
-
-    async def write(name: str, arrays: dict) -> None:
-        np.savez(file := io.BytesIO(), **arrays)
-        await sandbox().write_file(name, file.getvalue())
 
     return solve

@@ -1,8 +1,8 @@
 """What a lost config can hide: one field per choice, Llama's setting as the baseline.
 
 A departure is a field that differs from its baseline. Where the settings are a range, they are all of its
-numbers of two significant digits, or whole numbers: such a value must be fitted, it cannot be picked from a menu. Each
-docstring says which models made the choice; <model> can be read in Hugging Face transformers 5.23,
+numbers of two significant digits, or whole numbers: such a value must be fitted, it cannot be picked from a
+menu. Each docstring says which models made the choice; <model> can be read in Hugging Face transformers 5.23,
 models/<model>/modeling_<model>.py and configuration_<model>.py, other places are named. Every choice is
 tested against a model of transformers (tests/test_transformers.py), unless its docstring says it is not.
 """

@@ -1,8 +1,8 @@
 """1 if every logit of the submission, on unseen tokens and two checkpoints, is within 5e-4 of the original's.
 
 The sandbox gets weights and tokens and gives back numbers. The logits of these calls, architecture and seed
-stay on the host, which reads as many float64 as it asked for and compares them. A fault of the submission is a score of 0 with
-a reason. So is a sandbox that is dead by then: the submission may have killed it.
+stay on the host, which reads as many float64 as it asked for and compares them. A fault of the submission is
+a score of 0 with a reason. So is a sandbox that is dead by then: the submission may have killed it.
 """
 
 import pickle

@@ -15,11 +15,9 @@ from inspect_ai.log import list_eval_logs, read_eval_log
 from inspect_ai.model import ModelOutput, ModelUsage, get_model
 
 from inspect_task import orphan_checkpoint
-from reference.variants import load
 
 ROOT = Path(__file__).parents[1]
 ROWS = [json.loads(line) for line in (ROOT / "dataset.jsonl").read_text().splitlines()]
-VARIANTS = {row["id"]: load(row) for row in ROWS}
 ROW = min(ROWS, key=lambda row: row["departures"])
 SECRETS = {str(row[name]) for row in ROWS for name in ("seed", "hash")}.union(
     *(row["architecture"].keys() - {"heads"} for row in ROWS)
@@ -161,8 +159,6 @@ def run_cases(scripts: dict[str, list], log_dir: Path, rows: dict | None = None,
         ]
     )
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("inspect_task", "scorers.parity"):  # builds a row once, not twice a sample
-            patch.setattr(f"{module}.load", lambda row: VARIANTS[row["id"]])
         if options.get("sandbox") == "local":
             # its tools start login shells: with this Python, and without the user's profile
             (log_dir / ".bash_profile").write_text(f"PATH={Path(sys.executable).parent}:$PATH\n")
