@@ -1,95 +1,128 @@
-"""What a lost config can hide: one field per choice, Llama's setting as the baseline.
+"""What a lost config can hide: one field per choice, with Llama's setting as the baseline.
 
-A departure is a field that differs from its baseline. Where the settings are a range, they are all of its
-numbers of two significant digits, or whole numbers: such a value must be fitted, it cannot be picked from a
-menu. Each docstring says which models made the choice; <model> can be read in Hugging Face transformers 5.23,
-models/<model>/modeling_<model>.py and configuration_<model>.py, other places are named. Every choice is
-tested against a model of transformers (tests/test_transformers.py), unless its docstring says it is not.
+A departure is a field that differs from its baseline. Each field has a rarity among published models, then its
+settings. A setting from a range (all numbers of two significant digits, or whole numbers) must be fitted: it cannot
+be picked from a menu. The docstrings name models that made the choice. <model> can be read in Hugging Face
+transformers 5.23, models/<model>/modeling_<model>.py and configuration_<model>.py; other places are named. Every
+choice is tested against a whole model of transformers (tests/test_transformers.py).
 """
 
 from dataclasses import dataclass, field, fields
-from math import inf
+from typing import Any
+
+HEADS = (4, 8)
+ORIGINAL_CONTEXT = 32
+"""Positions that the model was first trained on; llama3_factor and yarn_factor extend that."""
 
 
-def choice(baseline, *others):
-    return field(default=baseline, metadata={"settings": (baseline, *others)})
+def choice(rarity, baseline, *settings):
+    return field(default=baseline, metadata={"rarity": rarity, "settings": settings})
 
 
-def two_digits(lo, hi):
-    return [n for e in range(-9, 9) for d in range(10, 100) if lo <= (n := float(f"{d}e{e}")) <= hi]
+def two_digits(low, high):
+    """All numbers of two significant digits in [low, high]."""
+    numbers = [float(f"{digits}e{power}") for power in range(-9, 9) for digits in range(10, 100)]
+    return [number for number in numbers if low <= number <= high]
 
 
 @dataclass(frozen=True)
 class Architecture:
     heads: int
     """Query heads. Lost in every variant, so no departure; head size and KV heads follow from the shapes."""
-    embedding_multiplier: float = choice(1.0, *two_digits(1.5, 20))
+    embedding_multiplier: float = choice("uncommon", 1.0, *two_digits(1.5, 20))
     """x = c E[t]. granite 12, minicpm3 `scale_emb` 12, gemma sqrt(d)."""
-    residual_multiplier: float = choice(1.0, *two_digits(0.15, 0.7))
+    residual_multiplier: float = choice("uncommon", 1.0, *two_digits(0.15, 0.7))
     """x + r f(x), both branches, after a norm of the branch. granite 0.22, minicpm3 1.4 / sqrt(layers)."""
-    block: str = choice("pre", "post", "sandwich", "parallel", "parallel_two_norms")
+    block: str = choice("uncommon", "pre", "post", "sandwich", "parallel", "parallel_two_norms")
     """Where norms stand. post: olmo2, exaone4. sandwich: gemma2, glm4. parallel: cohere, gptj, phi.
     parallel_two_norms: gpt_neox."""
-    norm: str = choice("rms", "layer_norm")
+    norm: str = choice("uncommon", "rms", "layer_norm")
     """Every norm of the model is an RMSNorm, or a LayerNorm without bias: cohere, dbrx, mpt."""
-    gain_offset: float = choice(0.0, 1.0)
+    gain_offset: float = choice("uncommon", 0.0, 1.0)
     """norm(x) (w + offset). 1: gemma, gemma2, gemma3, qwen3_next, nemotron."""
-    norm_eps: float = choice(1e-6, *two_digits(5e-6, 2e-4))
+    norm_eps: float = choice("common", 1e-6, *two_digits(1e-5, 2e-4))
     """Added to the mean square under the root. olmo2, cohere, gpt_oss 1e-5; glm 1.5625e-7."""
-    qkv_layout: str = choice("q_k_v", "per_group", "per_group_interleaved")
+    qkv_layout: str = choice("uncommon", "q_k_v", "per_group")
     """Rows of the fused projection. q_k_v: phi3. per_group, for each KV head [its q heads, k, v]: falcon
-    (40B), and gpt_neox and bloom, where a group is one head. per_group_interleaved, the same with q, k, v
-    innermost: checkpoints of Megatron-LM, format 1.0 (convert_megatron_gpt2_checkpoint.py in the repository of
-    transformers); not tested against a model, as transformers only converts it."""
-    qkv_clip: float = choice(inf, *two_digits(1.0, 2.5))
+    (40B), and gpt_neox and bloom, where a group is one head."""
+    qkv_bias: bool = choice("common", False, True)
+    """A bias on q, k and v, none on the output projection: qwen2, seed_oss."""
+    qkv_clip: float | None = choice("rare", None, *two_digits(1.0, 2.5))
     """q, k, v clipped to +-c as projected. olmo, dbrx, mpt `clip_qkv`."""
-    qk_norm: str | None = choice(None, "head", "head_after_rope", "no_gain")
-    """Norm of each head of q and k. head: qwen3, gemma3. head_after_rope: hunyuan_v1_dense. no_gain, where
-    the checkpoint has no gains: llama4, nanochat; after RoPE, but an RMSNorm and a rotation commute."""
-    v_norm: bool = choice(False, True)
+    qk_norm: str | None = choice("common", None, "head", "all_heads", "head_after_rope", "no_gain")
+    """Norm of q and k. head, of each: qwen3, gemma3. all_heads, of all together: olmo2, olmo3. head_after_rope:
+    hunyuan_v1_dense. no_gain, of each head, where the checkpoint has no gains: llama4, nanochat; after RoPE, but
+    an RMSNorm and a rotation commute."""
+    v_norm: bool = choice("rare", False, True)
     """Norm of each head of v, without gain: gemma3n, gemma4."""
-    score_scale: float = choice(1.0, *two_digits(0.25, 0.7), *two_digits(1.4, 3.0))
+    value_scale: float = choice("rare", 1.0, *two_digits(0.4, 0.8), *two_digits(1.3, 2.0))
+    """c v. mimo_v2_flash `attention_value_scale` 0.707."""
+    score_scale: float = choice("uncommon", 1.0, *two_digits(0.25, 0.7), *two_digits(1.4, 3.0))
     """Scores are s q.k / sqrt(head size). gemma2 sqrt(head size / `query_pre_attn_scalar`), granite."""
-    inverse_layer_scale: bool = choice(False, True)
+    inverse_layer_scale: bool = choice("rare", False, True)
     """Scores of layer i divided by i + 1: gpt2 `scale_attn_by_inverse_layer_idx`."""
-    score_softcap: float | None = choice(None, *two_digits(1.0, 6.0))
+    temperature_interval: int | None = choice("uncommon", None, *range(4, 17))
+    """q (1 + 0.1 ln(1 + floor(position / n))): ministral3, mistral4; llama4 on NoPE layers, position + 1."""
+    score_softcap: float | None = choice("uncommon", None, *two_digits(1.0, 6.0))
     """c tanh(score / c), after scaling, before the mask. gemma2 50."""
-    sinks: bool = choice(False, True)
+    sinks: bool = choice("uncommon", False, True)
     """A learned logit per head joins the softmax and takes its share of it: gpt_oss."""
-    alibi: bool = choice(False, True)
+    attention_gate: bool = choice("uncommon", False, True)
+    """Attention's output times sigmoid(W x), before the output projection: qwen3_next, afmoe."""
+    alibi: bool = choice("uncommon", False, True)
     """No rotation; score - 2^(-8 (h + 1) / heads) (query - key) for head h: bloom, mpt."""
-    rope_pairing: str = choice("half", "interleaved")
+    rope_pairing: str = choice("common", "half", "interleaved")
     """Dimension j turns with j + width / 2; or 2 j with 2 j + 1: gptj, cohere, glm, llama4."""
-    rope_theta: float = choice(1e4, *two_digits(1e3, 1e6))
+    rope_reversed: bool = choice("rare", False, True)
+    """Turns by minus the angle: nanochat."""
+    rope_theta: float = choice("common", 1e4, *two_digits(1e3, 1e6))
     """Base of the frequencies. cohere 5e5, gpt_oss 1.5e5, smollm3 2e6."""
-    rotary_fraction: float = choice(1.0, 0.5, 0.25)
+    rotary_fraction: float = choice("uncommon", 1.0, 0.5, 0.25)
     """Only this share of each head turns. 0.25: gpt_neox, stablelm; 0.5: phi, glm, nemotron."""
-    rope_factor: float = choice(1.0, *two_digits(1.5, 8.0))
-    """Angles divided by f, linear scaling: llama `rope_type` linear; gemma3 8, but only on global layers."""
-    nope_every: float = choice(inf, 2, 3)
+    rope_factor: float = choice("uncommon", 1.0, *two_digits(1.5, 8.0))
+    """Frequencies divided by f, linear scaling: llama `rope_type` linear; gemma3 8, only on global layers."""
+    llama3_factor: float | None = choice("common", None, *two_digits(2.0, 16.0))
+    """The same where a pair turns less than once in ORIGINAL_CONTEXT; not where it turns more than 4 times; a
+    mixture between: llama (3.1 and later) 8, apertus 8."""
+    yarn_factor: float | None = choice("common", None, *two_digits(2.0, 32.0))
+    """The same, but mixed by pair index, from one turn to 32 in ORIGINAL_CONTEXT, and cos and sin times
+    1 + 0.1 ln f (YaRN, without rounding): gpt_oss 32, olmo3 8."""
+    scaled_layers: str = choice("uncommon", "all", "global")
+    """The layers that these factors apply to. global, those without a window: gemma3, olmo3."""
+    nope_every: int | None = choice("uncommon", None, 2, 3)
     """Layers i with (i + 1) % n = 0 do not rotate. 4: smollm3, llama4."""
-    sliding_window: float = choice(inf, *range(5, 25))
+    sliding_window: int | None = choice("common", None, *range(5, 25))
     """A query sees W keys, itself included. mistral, gemma2 4096; gpt_oss 128."""
-    global_every: float = choice(inf, 2, 3)
+    global_every: int | None = choice("common", None, 2, 3)
     """Layers i with (i + 1) % n = 0 have no window. 2: gemma2, gpt_oss; 4: cohere2, olmo3; 6: gemma3."""
-    local_theta: float | None = choice(None, *two_digits(1e2, 1e5))
+    pattern_first: bool = choice("uncommon", False, True)
+    """The layers of nope_every and global_every are those with i % n = 0: cwm, modernbert_decoder."""
+    local_theta: float | None = choice("uncommon", None, *two_digits(1e2, 1e5))
     """Another rope_theta on layers with a window. gemma3 1e4 against 1e6."""
-    gate_up_layout: str = choice("gate_up", "up_gate", "interleaved")
+    gate_up_layout: str = choice("uncommon", "gate_up", "up_gate", "interleaved")
     """Rows of the fused MLP input. gate_up: phi3, glm. up_gate: moonshine. interleaved: gpt_oss."""
-    activation: str = choice("silu", "gelu_tanh", "gelu_erf", "quick_gelu", "relu_squared")
-    """gelu_tanh: gemma, gpt2. gelu_erf: gpt_neox, falcon. quick_gelu: imagegpt. relu_squared: nemotron."""
-    swiglu_clamp: float | None = choice(None, *two_digits(0.7, 2.5))
-    """g = min(gate, c), u = clip(up, +-c), then g sigmoid(1.702 g) (u + 1): gpt_oss 7."""
-    logit_scale: float = choice(1.0, *two_digits(0.2, 0.7), *two_digits(1.5, 5.0))
+    activation: str = choice(
+        "common", "silu", "gelu_tanh", "gelu_erf", "quick_gelu", "relu_squared"
+    )
+    """gelu_tanh: gemma, gpt2. gelu_erf: gpt_neox, falcon. quick_gelu: imagegpt, gpt_oss. relu_squared: nemotron."""
+    mlp_clamp: float | None = choice("uncommon", None, *two_digits(0.7, 2.5))
+    """g = min(gate, c), before the activation, and u = clip(up, +-c): gpt_oss 7, deepseek_v4 10."""
+    up_offset: float = choice("rare", 0.0, 1.0)
+    """activation(g) (u + offset). 1: gpt_oss."""
+    logit_scale: float = choice("uncommon", 1.0, *two_digits(0.2, 0.7), *two_digits(1.5, 5.0))
     """s z. cohere `logit_scale` 0.0625; granite divides by `logits_scaling`."""
-    final_softcap: float | None = choice(None, *two_digits(3.0, 20.0))
+    final_softcap: float | None = choice("uncommon", None, *two_digits(3.0, 20.0))
     """c tanh(z / c), after the scale, as muse_glimmer has both. gemma2, gemma3n 30; nanochat 15."""
 
 
-SETTINGS = {f.name: f.metadata["settings"] for f in fields(Architecture) if f.metadata}
+CHOICES = [choice for choice in fields(Architecture) if choice.metadata]
+SETTINGS = {choice.name: (choice.default, *choice.metadata["settings"]) for choice in CHOICES}
 """Choice -> its settings, the baseline first."""
+RARITY = {choice.name: choice.metadata["rarity"] for choice in CHOICES}
+"""Choice -> "common", "uncommon" or "rare" among published models."""
 
 
-def departures(a: Architecture) -> dict:
+def departures(architecture: Architecture) -> dict[str, Any]:
     """Choice -> setting, of every choice that is not at its baseline."""
-    return {name: getattr(a, name) for name in SETTINGS if getattr(a, name) != SETTINGS[name][0]}
+    settings = {name: getattr(architecture, name) for name in SETTINGS}
+    return {name: setting for name, setting in settings.items() if setting != SETTINGS[name][0]}

@@ -1,106 +1,155 @@
-"""The lost model: a decoder-only transformer in float64 with every choice of architecture.py.
+"""The lost model: a decoder-only transformer with every choice of architecture.py.
 
-Weights, for hidden size d, H query heads and KV key/value heads of size hd, MLP width f, vocabulary V:
-embed, unembed (V, d); final_norm (d,); per layer, prefixed "layers.<i>.": w_qkv ((H + 2 KV) hd, d),
-w_o (d, H hd), w_in (2 f, d), w_out (d, f), norm_1, norm_2, ... (d,) in the order of their use and, where
-the architecture has them, norm_q, norm_k (hd,) and the sinks b_head (H,).
+Weights, for hidden size d, H query heads and KV key/value heads of size hd, MLP width f, vocabulary V: embed,
+unembed (V, d); final_norm (d,); per layer, prefixed "layers.<i>.": w_qkv ((H + 2 KV) hd, d), w_o (d, H hd),
+w_in (2 f, d), w_out (d, f), norm_1, norm_2, ... (d,) in the order of their use and, where the architecture has
+them, b_qkv ((H + 2 KV) hd,), norm_q and norm_k (hd,) or (H hd,) and (KV hd,), w_gate (H hd, d), b_head (H,).
+Numbers have the dtype that forward() is given; activations x are (B, T, d).
 """
+
+from math import log, pi, sqrt
 
 import numpy as np
 from scipy.special import erf, expit
 
-from reference.architecture import Architecture
+from reference.architecture import ORIGINAL_CONTEXT, Architecture
 
+Weights = dict[str, np.ndarray]
+BLOCKS = {
+    "pre": (1, None, 2, None),
+    "post": (None, 1, None, 2),
+    "sandwich": (1, 2, 3, 4),
+    "parallel": (1, None, 1, None),
+    "parallel_two_norms": (1, None, 2, None),
+}
+"""Block -> the norms before and after attention, before and after the MLP."""
 ACTIVATIONS = {
     "silu": lambda x: x * expit(x),
-    "gelu_tanh": lambda x: 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
-    "gelu_erf": lambda x: 0.5 * x * (1 + erf(x / np.sqrt(2))),
+    "gelu_tanh": lambda x: 0.5 * x * (1 + np.tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))),
+    "gelu_erf": lambda x: 0.5 * x * (1 + erf(x / sqrt(2))),
     "quick_gelu": lambda x: x * expit(1.702 * x),
     "relu_squared": lambda x: np.maximum(x, 0) ** 2,
 }
-NORMS = {"parallel": (1, 1), "sandwich": (1, 2, 3, 4)}
-"""Block -> n of norm_<n>, in the order of their use; every other block uses 1, then 2."""
 
 
-def forward(weights: dict[str, np.ndarray], tokens: np.ndarray, a: Architecture) -> np.ndarray:
+def forward(weights: Weights, tokens: np.ndarray, arch: Architecture, dtype=np.float64):
     """Logits (B, T, V) of tokens (B, T)."""
-    w = {name: np.asarray(tensor, np.float64) for name, tensor in weights.items()}
-    x = a.embedding_multiplier * w["embed"][tokens]
-    for i in range(sum(name.endswith("w_o") for name in w)):
-        layer = {name.split(".")[2]: w[name] for name in w if name.startswith(f"layers.{i}.")}
-        x = block(x, layer, i, a)
-    return softcap(a.logit_scale * norm(x, w["final_norm"], a) @ w["unembed"].T, a.final_softcap)
+    weights = {name: np.asarray(tensor, dtype) for name, tensor in weights.items()}
+    x = arch.embedding_multiplier * weights["embed"][tokens]
+    for layer in range(sum(name.endswith("w_o") for name in weights)):
+        prefix = f"layers.{layer}."
+        of_layer = {n.removeprefix(prefix): t for n, t in weights.items() if n.startswith(prefix)}
+        x = block(x, of_layer, layer, arch)
+    logits = arch.logit_scale * norm(x, weights["final_norm"], arch) @ weights["unembed"].T
+    return softcap(logits, arch.final_softcap)
 
 
-def block(x, w, i, a):
-    """Layer i: attention and MLP, each with its norms, added to the residual stream."""
-    gains = (w[f"norm_{n}"] for n in NORMS.get(a.block, (1, 2)))
+def block(x, weights, layer, arch):
+    """Attention and MLP of a layer, each with its norms, added to the residual stream."""
 
-    def branch(f, x):
-        y = f(x if a.block == "post" else norm(x, next(gains), a), w, i, a)
-        y = norm(y, next(gains), a) if a.block in ("post", "sandwich") else y
-        return a.residual_multiplier * y
+    def normed(number, x):
+        return x if number is None else norm(x, weights[f"norm_{number}"], arch)
 
-    attended = x + branch(attention, x)
-    return attended + branch(mlp, x if a.block.startswith("parallel") else attended)
+    before_attention, after_attention, before_mlp, after_mlp = BLOCKS[arch.block]
+    attended = attention(normed(before_attention, x), weights, layer, arch)
+    stream = x + arch.residual_multiplier * normed(after_attention, attended)
+    fed = mlp(normed(before_mlp, x if "parallel" in arch.block else stream), weights, arch)
+    return stream + arch.residual_multiplier * normed(after_mlp, fed)
 
 
-def norm(x, gain, a):
+def norm(x, gain, arch):
     """RMSNorm or LayerNorm of the last axis; a gain of None is no gain."""
-    x = x - x.mean(-1, keepdims=True) if a.norm == "layer_norm" else x
-    x = x / np.sqrt((x * x).mean(-1, keepdims=True) + a.norm_eps)
-    return x if gain is None else x * (gain + a.gain_offset)
+    if arch.norm == "layer_norm":
+        x = x - x.mean(-1, keepdims=True)
+    x = x / np.sqrt((x * x).mean(-1, keepdims=True) + arch.norm_eps)
+    return x if gain is None else x * (gain + arch.gain_offset)
 
 
 def softcap(x, cap):
     return x if cap is None else cap * np.tanh(x / cap)
 
 
-def attention(x, w, i, a):
+def attention(x, weights, layer, arch):
     """Causal grouped-query attention: query head h reads KV head h // (H / KV)."""
-    length, head_dim = x.shape[1], w["w_o"].shape[1] // a.heads
-    local = (i + 1) % a.global_every != 0
-    qkv = np.clip(x @ w["w_qkv"].T, -a.qkv_clip, a.qkv_clip)
-    q, k, v = split_qkv(qkv, head_dim, a)
-    v = norm(v, None, a) if a.v_norm else v
-    if a.qk_norm in ("head", "no_gain"):
-        q, k = norm(q, w.get("norm_q"), a), norm(k, w.get("norm_k"), a)
-    if (i + 1) % a.nope_every != 0 and not a.alibi:
-        theta = a.local_theta if a.local_theta and local else a.rope_theta
-        q, k = rope(q, theta, a), rope(k, theta, a)
-    if a.qk_norm == "head_after_rope":
-        q, k = norm(q, w["norm_q"], a), norm(k, w["norm_k"], a)
-    q, k, v = (t.repeat(a.heads // t.shape[2], axis=2).swapaxes(1, 2) for t in (q, k, v))
+    local = bool(arch.sliding_window) and not is_nth(layer, arch.global_every, arch)
+    q, k, v = project(x, weights, arch)
+    if not arch.alibi and not is_nth(layer, arch.nope_every, arch):
+        q, k = rope(q, local, arch), rope(k, local, arch)
+    if arch.qk_norm == "head_after_rope":
+        q, k = norm(q, weights["norm_q"], arch), norm(k, weights["norm_k"], arch)
+    position = np.arange(x.shape[1], dtype=x.dtype)[:, None]
+    if arch.temperature_interval:
+        q = q * (1 + 0.1 * np.log(1 + position // arch.temperature_interval))[..., None]
+    group = arch.heads // k.shape[2]
+    q, k, v = (t.swapaxes(1, 2) for t in (q, k.repeat(group, 2), v.repeat(group, 2)))
 
-    scale = a.score_scale * head_dim**-0.5 / (i + 1 if a.inverse_layer_scale else 1)
-    scores = softcap(scale * q @ k.swapaxes(2, 3), a.score_softcap)  # (B, heads, query, key)
-    distance = np.arange(length)[:, None] - np.arange(length)  # query - key
-    slopes = a.alibi * 2.0 ** (-8 * np.arange(1, a.heads + 1) / a.heads)
-    visible = (distance >= 0) & (distance < (a.sliding_window if local else length))
-    p = np.exp(scores + np.where(visible, -slopes[:, None, None] * distance, -np.inf))
-    p /= p.sum(-1, keepdims=True) + (np.exp(w["b_head"])[:, None, None] if a.sinks else 0)
-    return (p @ v).swapaxes(1, 2).reshape(*x.shape[:2], -1) @ w["w_o"].T
-
-
-def split_qkv(y, head_dim, a):
-    """(B, T, (H + 2 KV) hd) -> q (B, T, H, hd), k and v (B, T, KV, hd)."""
-    kv_heads = (y.shape[2] // head_dim - a.heads) // 2
-    if a.qkv_layout == "q_k_v":
-        return np.split(y.reshape(*y.shape[:2], -1, head_dim), [a.heads, a.heads + kv_heads], 2)
-    shape, axis = ((-1, head_dim), 3) if a.qkv_layout == "per_group" else ((head_dim, -1), 4)
-    *q, k, v = np.moveaxis(y.reshape(*y.shape[:2], kv_heads, *shape), axis, 0)
-    return np.stack(q, 3).reshape(*k.shape[:2], a.heads, head_dim), k, v
+    scale = arch.score_scale / sqrt(q.shape[3]) / (layer + 1 if arch.inverse_layer_scale else 1)
+    scores = softcap(scale * q @ k.swapaxes(2, 3), arch.score_softcap)  # (B, H, query, key)
+    distance = position - position.T  # query - key
+    if arch.alibi:
+        head = np.arange(1, arch.heads + 1, dtype=x.dtype)[:, None, None]
+        scores = scores - 2 ** (-8 * head / arch.heads) * distance
+    visible = (distance >= 0) & (distance < (arch.sliding_window if local else np.inf))
+    share = np.exp(np.where(visible, scores, -np.inf))
+    sink = np.exp(weights["b_head"])[:, None, None] if arch.sinks else 0
+    out = (share / (share.sum(-1, keepdims=True) + sink) @ v).swapaxes(1, 2)
+    out = out.reshape(*x.shape[:2], -1)
+    if arch.attention_gate:
+        out = out * expit(x @ weights["w_gate"].T)
+    return out @ weights["w_o"].T
 
 
-def rope(x, theta, a):
-    """Turn pair j of each head of x (B, T, heads, hd) at position p by p theta^(-2 j / width) / factor."""
-    x, width = x.copy(), int(x.shape[3] * a.rotary_fraction)
-    frequencies = theta ** (-np.arange(0, width, 2) / width) / a.rope_factor
-    turn = np.exp(1j * np.arange(x.shape[1])[:, None, None] * frequencies)
-    first, second = halves(x[..., :width], a.rope_pairing == "interleaved")
-    turned = (first + 1j * second) * turn
+def is_nth(layer, n, arch):
+    """Is it a layer of the pattern "every nth"?"""
+    return n is not None and layer % n == (0 if arch.pattern_first else n - 1)
+
+
+def project(x, weights, arch):
+    """q (B, T, H, hd), k and v (B, T, KV, hd), with all that comes before RoPE."""
+    fused = x @ weights["w_qkv"].T + (weights["b_qkv"] if arch.qkv_bias else 0)
+    if arch.qkv_clip:
+        fused = np.clip(fused, -arch.qkv_clip, arch.qkv_clip)
+    head_dim = weights["w_o"].shape[1] // arch.heads
+    kv_heads = (fused.shape[2] // head_dim - arch.heads) // 2
+    groups = kv_heads if arch.qkv_layout == "per_group" else 1  # each [its q heads, k, v]
+    grouped = fused.reshape(*x.shape[:2], groups, -1, head_dim)
+    parts = np.split(grouped, [arch.heads // groups, (arch.heads + kv_heads) // groups], 3)
+    q, k, v = (part.reshape(*x.shape[:2], -1, head_dim) for part in parts)
+    if arch.qk_norm in ("head", "no_gain"):
+        q, k = norm(q, weights.get("norm_q"), arch), norm(k, weights.get("norm_k"), arch)
+    if arch.qk_norm == "all_heads":
+        q = norm(q.reshape(*x.shape[:2], -1), weights["norm_q"], arch).reshape(q.shape)
+        k = norm(k.reshape(*x.shape[:2], -1), weights["norm_k"], arch).reshape(k.shape)
+    v = norm(v, None, arch) if arch.v_norm else v
+    return q, k, arch.value_scale * v
+
+
+def rope(x, local, arch):
+    """Turns each pair of dimensions of x (B, T, heads, hd) by its position times the pair's frequency."""
+    x, width = x.copy(), int(x.shape[3] * arch.rotary_fraction)
+    frequency, size = frequencies(width, local, arch)
+    angle = np.arange(x.shape[1])[:, None, None] * (-frequency if arch.rope_reversed else frequency)
+    first, second = halves(x[..., :width], arch.rope_pairing == "interleaved")
+    turned = (first + 1j * second) * (size * np.exp(1j * angle.astype(x.dtype)))
     first[:], second[:] = turned.real, turned.imag
     return x
+
+
+def frequencies(width, local, arch):
+    """Radians per position of each of the width / 2 pairs, and the factor of cos and sin."""
+    theta = arch.local_theta if local and arch.local_theta else arch.rope_theta
+    pair, original = np.arange(width // 2), ORIGINAL_CONTEXT / (2 * pi)
+    frequency = theta ** (-2 * pair / width)
+    if local and arch.scaled_layers == "global":
+        return frequency, 1.0
+    if factor := arch.llama3_factor:
+        kept = np.clip((original * frequency - 1) / 3, 0, 1)
+        return frequency * (kept + (1 - kept) / factor), 1.0
+    if factor := arch.yarn_factor:
+        first, last = (width * log(original / turns) / (2 * log(theta)) for turns in (32, 1))
+        divided = np.clip((pair - max(first, 0)) / (min(last, width - 1) - max(first, 0)), 0, 1)
+        return frequency * (1 - divided + divided / factor), 1 + 0.1 * log(factor)
+    return frequency / arch.rope_factor, 1.0
 
 
 def halves(x, interleaved):
@@ -108,10 +157,11 @@ def halves(x, interleaved):
     return (x[..., ::2], x[..., 1::2]) if interleaved else np.split(x, 2, -1)
 
 
-def mlp(x, w, i, a):
+def mlp(x, weights, arch):
     """Gated MLP."""
-    gate, up = halves(x @ w["w_in"].T, a.gate_up_layout == "interleaved")
-    gate, up = (up, gate) if a.gate_up_layout == "up_gate" else (gate, up)
-    if c := a.swiglu_clamp:
-        gate, up = np.minimum(gate, c), np.clip(up, -c, c) + 1
-    return (ACTIVATIONS["quick_gelu" if c else a.activation](gate) * up) @ w["w_out"].T
+    gate, up = halves(x @ weights["w_in"].T, arch.gate_up_layout == "interleaved")
+    if arch.gate_up_layout == "up_gate":
+        gate, up = up, gate
+    if clamp := arch.mlp_clamp:
+        gate, up = np.minimum(gate, clamp), np.clip(up, -clamp, clamp)
+    return (ACTIVATIONS[arch.activation](gate) * (up + arch.up_offset)) @ weights["w_out"].T
