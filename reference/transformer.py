@@ -115,8 +115,10 @@ def project(x, weights, arch):
     grouped = fused.reshape(*x.shape[:2], groups, -1, head_dim)
     parts = np.split(grouped, [arch.heads // groups, (arch.heads + kv_heads) // groups], 3)
     q, k, v = (part.reshape(*x.shape[:2], -1, head_dim) for part in parts)
-    if arch.qk_norm in ("head", "no_gain"):
-        q, k = norm(q, weights.get("norm_q"), arch), norm(k, weights.get("norm_k"), arch)
+    if arch.qk_norm == "head":
+        q, k = norm(q, weights["norm_q"], arch), norm(k, weights["norm_k"], arch)
+    if arch.qk_norm == "no_gain":
+        q, k = norm(q, None, arch), norm(k, None, arch)
     if arch.qk_norm == "all_heads":
         q = norm(q.reshape(*x.shape[:2], -1), weights["norm_q"], arch).reshape(q.shape)
         k = norm(k.reshape(*x.shape[:2], -1), weights["norm_k"], arch).reshape(k.shape)

@@ -1,0 +1,42 @@
+"""Which departures go together. What is ruled out computes the same as something simpler, or no model settles it."""
+
+from reference.architecture import Architecture, departures
+
+FACTORS = {"rope_factor", "llama3_factor", "yarn_factor"}
+REQUIRES = {
+    "global_every": [{"sliding_window"}],  # without a window all layers are global
+    "local_theta": [{"global_every"}],  # without a global layer it is another rope_theta
+    "scaled_layers": [{"global_every"}, FACTORS],
+    "pattern_first": [{"global_every", "nope_every"}],
+}
+"""Choice -> sets; it departs only with one of each."""
+EXCLUDES = {
+    "embedding_multiplier": {"residual_multiplier"},  # in most blocks, little but their ratio shows
+    "qkv_clip": {"qk_norm", "v_norm", "value_scale"},  # models differ on which comes first
+    "value_scale": {"v_norm"},  # the same
+    "rope_factor": {"llama3_factor", "yarn_factor"},  # one scaling
+    "llama3_factor": {"yarn_factor"},
+    "nope_every": {"local_theta", "scaled_layers"},  # global layers that do not turn show neither
+    "alibi": FACTORS
+    | {"rope_pairing", "rope_reversed", "rope_theta", "rotary_fraction", "nope_every"}
+    | {"local_theta", "scaled_layers"}  # nothing turns
+    | {"score_softcap", "sinks"},  # no model has both
+}
+"""Choice -> those that do not depart together with it."""
+
+
+def rivals(name: str) -> set[str]:
+    """The choices that do not depart together with this one."""
+    return EXCLUDES.get(name, set()) | {other for other in EXCLUDES if name in EXCLUDES[other]}
+
+
+def conflicts(architecture: Architecture) -> list[str]:
+    """The rules that this combination of departures breaks, in words."""
+    names = departures(architecture).keys()
+    broken = []
+    for name in names:
+        broken += [f"{name} with {other}" for other in sorted(EXCLUDES.get(name, set()) & names)]
+        for needed in REQUIRES.get(name, []):
+            if not needed & names:
+                broken.append(f"{name} without {' or '.join(sorted(needed))}")
+    return broken
