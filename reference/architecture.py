@@ -86,7 +86,7 @@ class Architecture:
     mixture between: llama (3.1 and later) 8, apertus 8."""
     yarn_factor: float | None = choice("common", None, *two_digits(2.0, 32.0))
     """The same, but mixed by pair index, from one turn to 32 in ORIGINAL_CONTEXT, and cos and sin times
-    1 + 0.1 ln f (YaRN, without rounding): gpt_oss 32, olmo3 8."""
+    1 + 0.1 ln f (YaRN): gpt_oss 32, but without rounding; olmo3 8."""
     scaled_layers: str = choice("uncommon", "all", "global")
     """The layers that these factors apply to. global, those without a window: gemma3, olmo3."""
     nope_every: int | None = choice("uncommon", None, 2, 3)

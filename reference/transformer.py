@@ -7,7 +7,7 @@ them, b_qkv ((H + 2 KV) hd,), norm_q and norm_k (hd,) or (H hd,) and (KV hd,), w
 Numbers have the dtype that forward() is given; activations x are (B, T, d).
 """
 
-from math import log, pi, sqrt
+from math import ceil, floor, log, pi, sqrt
 
 import numpy as np
 from scipy.special import erf, expit
@@ -149,7 +149,8 @@ def frequencies(width, local, arch):
         return frequency * (kept + (1 - kept) / factor), 1.0
     if factor := arch.yarn_factor:
         first, last = (width * log(original / turns) / (2 * log(theta)) for turns in (32, 1))
-        divided = np.clip((pair - max(first, 0)) / (min(last, width - 1) - max(first, 0)), 0, 1)
+        first, last = max(floor(first), 0), min(ceil(last), width - 1)
+        divided = np.clip((pair - first) / (last - first), 0, 1)
         return frequency * (1 - divided + divided / factor), 1 + 0.1 * log(factor)
     return frequency / arch.rope_factor, 1.0
 
