@@ -33,6 +33,7 @@ STAGES = ((8, 1), (4, 5), (1, 48), (None, None))
 """Sequences, and positions of them, that are looked at together; at last everything."""
 SEEN = ("block", "qk_norm", "sinks", "qkv_bias", "attention_gate")
 """The choices that decide which parameters a checkpoint has."""
+EXTENSIONS = ("rope_factor", "llama3_factor", "yarn_factor")
 MOVES = (  # choices that are changed together
     ("heads", "qkv_layout", "v_norm", "slip"),
     ("v_norm", "qkv_clip", "value_scale", "embedding_multiplier", "residual_multiplier"),
@@ -45,16 +46,18 @@ MOVES = (  # choices that are changed together
     ("temperature_interval",),
     ("score_softcap", "sinks"),
     ("rope_pairing", "rotary_fraction", "rope_theta", "rope_reversed"),
-    ("rope_factor", "llama3_factor", "yarn_factor"),
     ("nope_every", "alibi", "pattern_first"),
-    ("sliding_window", "global_every", "pattern_first", "local_theta", "scaled_layers"),
+    ("sliding_window", "global_every", "pattern_first", *EXTENSIONS, "local_theta", "scaled_layers"),
 )
+BASELINES = {name: settings[0] for name, settings in SETTINGS.items()}
 RANGES = {
     name: settings[1:]
     for name, settings in SETTINGS.items()
     if len(settings) > 10 and isinstance(settings[1], float)
 }
-"""Choices whose setting is fitted."""
+"""Choices whose setting is a number from a range."""
+FITTED = RANGES.keys() - {"logit_scale", "final_softcap"}
+"""Those that are fitted; the others are read off."""
 SLIPS = {"tiled_heads": tiled_heads, "summed_eps": summed_eps}
 FREE = {
     "gain_offset": (2.0,),
@@ -97,7 +100,7 @@ def identify(calls: list[Call], original: Architecture) -> Reading | None:
     menu |= {"heads": head_counts(calls[0].weights), "slip": [*FREE["slip"]]}
     start = Reading(**vars(original))
     found, solved = solve(calls, start, menu, free=True)
-    return plainest(found, Stage(calls, start, menu, True, 0)) if solved else None
+    return found if solved else None
 
 
 def solve(calls: list[Call], start: Reading, menu: Menu, free: bool) -> tuple[Reading, bool]:
@@ -125,12 +128,9 @@ def solve(calls: list[Call], start: Reading, menu: Menu, free: bool) -> tuple[Re
             break
         states, solved = settled, stage
     found = states[0]
-    if solved and found.logit_scale is None:
-        scale = solved.answer(found)[1]
-        nearest = min(menu["logit_scale"], key=lambda setting: abs(setting - scale))
-        close = abs(nearest / scale - 1) < 1e-6 or not free
-        found = replace(found, logit_scale=nearest if close else scale)
-    return found, solved is stage
+    if found.logit_scale is None:
+        found = replace(found, logit_scale=stage.answer(found)[1])
+    return plainest(found, stage), solved is stage
 
 
 def part(calls: list[Call], sequences: int | None, length: int | None) -> list[Call]:
@@ -251,19 +251,18 @@ class Stage:
 
     def changes(self, state: Reading) -> dict[str, Any]:
         """Choice -> setting, of all in which it differs from the start."""
-        settings = vars(state).items()
-        return {name: one for name, one in settings if one != getattr(self.start, name)}
+        start = vars(self.start)
+        return {name: one for name, one in vars(state).items() if one != start[name]}
 
-    def skeleton(self, state: Reading) -> tuple:
+    def skeleton(self, state: Reading) -> frozenset:
         """All that differs from the start, but for settings that are fitted."""
-        fitted = self.fitted_names(state)
-        return tuple((n, n in fitted or one) for n, one in self.changes(state).items())
+        fitted = dict.fromkeys(self.fitted_names(state))
+        return frozenset((self.changes(state) | fitted).items())
 
     def fitted_names(self, state: Reading) -> list[str]:
         """The choices whose setting is fitted: those that moved, but not to the baseline."""
-        moved = [name for name in RANGES if name in self.changes(state)]
-        moved = [name for name in moved if name not in ("logit_scale", "final_softcap")]
-        return [name for name in moved if getattr(state, name) != SETTINGS[name][0]]
+        moved = self.changes(state).items() - BASELINES.items()
+        return sorted(name for name, _ in moved if name in FITTED)
 
     def best(self, states: Iterable[Reading]) -> list[Reading]:
         """In the order of their losses. One for each loss, with the fewest changes: what does not show yet is left
@@ -277,7 +276,7 @@ class Stage:
         return list(kept.values())
 
     def fitted(self, state: Reading) -> Reading:
-        """Gauss-Newton on the logarithms of the settings from ranges, then the nearest such settings."""
+        """Gauss-Newton on the logarithms of the settings from ranges."""
         names = self.fitted_names(state)
         if not names:
             return state
@@ -298,23 +297,21 @@ class Stage:
             newton = np.linalg.lstsq(np.stack(slopes, 1), -e, rcond=1e-9)[0].clip(-1.5, 1.5)
             tried = [x, *((x + share * newton).clip(low, high) for share in (1, 0.3))]
             x, e = min(((y, error(y)) for y in tried), key=lambda pair: pair[1] @ pair[1])
-        fitted = replace(state, **dict(zip(names, np.exp(x).tolist())))
-        near = {n: min(RANGES[n], key=lambda s: abs(s - getattr(fitted, n))) for n in names}
-        options = [state, replace(state, **near), *([fitted] if self.free else [])]
-        return min(options, key=self.loss)
+        return replace(state, **dict(zip(names, np.exp(x).tolist())))
 
 
 def settings_to_try(name: str, state: Reading, stage: Stage) -> list[Any]:
-    """Four of a range, which fitting then moves; of windows, those that close within the stage, and one."""
+    """Two or four of a range, which fitting then moves; of windows, those that close within the stage, and one."""
     baseline, *others = stage.menu[name]
     length = max(call.tokens.shape[1] for call in stage.calls)
     if name in RANGES:
-        others = others[len(others) // 8 :: len(others) // 4 or 1]
+        parts = 2 if name in (*EXTENSIONS, "local_theta") else 4
+        others = others[len(others) // (2 * parts) :: len(others) // parts or 1]
     if name == "sliding_window":
         others = [setting for setting in others if setting < length] or others[:1]
         if state.sliding_window:
             others += [state.sliding_window - 1, state.sliding_window + 1]
-    if name in ("local_theta", "scaled_layers") and length > 5:  # they showed before
+    if name in (*EXTENSIONS, "local_theta", "scaled_layers") and length > 5:  # they showed before
         others = []
     return [*dict.fromkeys([getattr(state, name), baseline, *others])]
 
@@ -327,7 +324,7 @@ def moves(state: Reading, stage: Stage, solved: Stage | None) -> list[dict[str, 
         for settings in product(*(settings_to_try(name, state, stage) for name in names)):
             move = dict(zip(names, settings))
             for other in moved(state, move, stage):
-                if not solved or solved.solves(other):
+                if not solved or state.sinks or solved.solves(other):
                     seen.setdefault(stage.loss(other), move)
         found += seen.values() if len(seen) > 1 else []
     return found
@@ -370,13 +367,15 @@ def kind(state: Reading) -> tuple:
 
 
 def plainest(found: Reading, stage: Stage) -> Reading:
-    """The same answers with as few changes as can be, and values with as few digits."""
-    for name, setting in stage.changes(found).items():
+    """As few changes as can be and, for what was fitted, settings of the catalogue or values of few digits."""
+    for name, value in stage.changes(found).items():
         options = [getattr(stage.start, name)]
-        if isinstance(setting, float):
-            options += [float(f"{setting:.{digits}g}") for digits in (1, 2, 3, 4, 5)]
+        if name in RANGES and value is not None:
+            options += [min(RANGES[name], key=lambda setting: abs(setting - value))]
+            options += [float(f"{value:.{digits}g}") for digits in (2, 3, 4) if stage.free]
         for option in options:
-            if stage.solves(other := replace(found, **{name: option})):
+            other = replace(found, **{name: option})
+            if name != "heads" and stage.worst(other) < max(EXACT, stage.worst(found)):
                 found = other
                 break
     return found
