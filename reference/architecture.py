@@ -8,7 +8,6 @@ choice is tested against a whole model of transformers (tests/test_transformers.
 """
 
 from dataclasses import dataclass, field, fields
-from typing import Any
 
 HEADS = (4, 8)
 ORIGINAL_CONTEXT = 32
@@ -69,13 +68,11 @@ class Architecture:
     """A learned logit per head joins the softmax and takes its share of it: gpt_oss."""
     attention_gate: bool = choice("uncommon", False, True)
     """Attention's output times sigmoid(W x), before the output projection: qwen3_next, afmoe."""
-    alibi: bool = choice("uncommon", False, True)
-    """No rotation; score - 2^(-8 (h + 1) / heads) (query - key) for head h: bloom, mpt."""
     rope_pairing: str = choice("common", "half", "interleaved")
     """Dimension j turns with j + width / 2; or 2 j with 2 j + 1: gptj, cohere, glm, llama4."""
     rope_reversed: bool = choice("rare", False, True)
     """Turns by minus the angle: nanochat."""
-    rope_theta: float = choice("common", 1e4, *two_digits(1e3, 1e6))
+    rope_theta: float = choice("common", 1e4, *two_digits(1e3, 9.9e3), *two_digits(1.1e4, 1e6))
     """Base of the frequencies. cohere 5e5, gpt_oss 1.5e5, smollm3 2e6."""
     rotary_fraction: float = choice("uncommon", 1.0, 0.5, 0.25)
     """Only this share of each head turns. 0.25: gpt_neox, stablelm; 0.5: phi, glm, nemotron."""
@@ -115,14 +112,14 @@ class Architecture:
     """c tanh(z / c), after the scale, as muse_glimmer has both. gemma2, gemma3n 30; nanochat 15."""
 
 
-CHOICES = [choice for choice in fields(Architecture) if choice.metadata]
+CHOICES = fields(Architecture)[1:]
 SETTINGS = {choice.name: (choice.default, *choice.metadata["settings"]) for choice in CHOICES}
 """Choice -> its settings, the baseline first."""
 RARITY = {choice.name: choice.metadata["rarity"] for choice in CHOICES}
 """Choice -> "common", "uncommon" or "rare" among published models."""
 
 
-def departures(architecture: Architecture) -> dict[str, Any]:
+def departures(architecture: Architecture) -> dict:
     """Choice -> setting, of every choice that is not at its baseline."""
     settings = {name: getattr(architecture, name) for name in SETTINGS}
     return {name: setting for name, setting in settings.items() if setting != SETTINGS[name][0]}

@@ -17,10 +17,6 @@ EXCLUDES = {
     "rope_factor": {"llama3_factor", "yarn_factor"},  # one scaling
     "llama3_factor": {"yarn_factor"},
     "nope_every": {"local_theta", "scaled_layers"},  # global layers that do not turn show neither
-    "alibi": FACTORS
-    | {"rope_pairing", "rope_reversed", "rope_theta", "rotary_fraction", "nope_every"}
-    | {"local_theta", "scaled_layers"}  # nothing turns
-    | {"score_softcap", "sinks"},  # no model has both
 }
 """Choice -> those that do not depart together with it."""
 
