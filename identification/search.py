@@ -8,8 +8,9 @@ at position 0, where nothing turns, no window closes and one score means nothing
 positions, and those that need 48. Once a stage is solved, what it settled stays.
 """
 
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -29,6 +30,8 @@ FITS = 8
 """Moves of a state that are fitted. What differs in fitted settings only is fitted once."""
 EXACT = 2e-5
 """Worst error of a solved stage: float32 traces leave a few 1e-6."""
+ROUNDED = 1e-4
+"""The same for the answers of a port, which may compute in single precision."""
 STAGES = ((8, 1), (4, 5), (1, 48), (None, None))
 """Sequences, and positions of them, that are looked at together; at last everything."""
 SEEN = ("block", "qk_norm", "sinks", "qkv_bias", "attention_gate")
@@ -46,8 +49,15 @@ MOVES = (  # choices that are changed together
     ("temperature_interval",),
     ("score_softcap", "sinks"),
     ("rope_pairing", "rotary_fraction", "rope_theta", "rope_reversed"),
-    ("nope_every", "alibi", "pattern_first"),
-    ("sliding_window", "global_every", "pattern_first", *EXTENSIONS, "local_theta", "scaled_layers"),
+    ("nope_every", "pattern_first"),
+    (
+        "sliding_window",
+        "global_every",
+        "pattern_first",
+        *EXTENSIONS,
+        "local_theta",
+        "scaled_layers",
+    ),
 )
 BASELINES = {name: settings[0] for name, settings in SETTINGS.items()}
 RANGES = {
@@ -94,16 +104,28 @@ def recover(
     return Architecture(**settings), Stage(calls, found, menu, False, 0).worst(found)
 
 
-def identify(calls: list[Call], original: Architecture) -> Reading | None:
-    """What a port computes that answers the calls with these logits; None if nothing is exact to 2e-5."""
+def identify(
+    calls: list[Call],
+    original: Architecture,
+    settled: Collection[str] = (),
+    seconds: float = np.inf,
+) -> Reading | None:
+    """What a port computes that answers the calls with these logits; None if nothing is found in that time. settled:
+    choices that the port is known to have as the original does."""
     menu: Menu = {name: [*settings, *FREE.get(name, ())] for name, settings in SETTINGS.items()}
     menu |= {"heads": head_counts(calls[0].weights), "slip": [*FREE["slip"]]}
+    menu |= {name: [getattr(original, name)] for name in settled}
     start = Reading(**vars(original))
-    found, solved = solve(calls, start, menu, free=True)
+    try:
+        found, solved = solve(calls, start, menu, free=True, deadline=time.monotonic() + seconds)
+    except TimeoutError:
+        return None
     return found if solved else None
 
 
-def solve(calls: list[Call], start: Reading, menu: Menu, free: bool) -> tuple[Reading, bool]:
+def solve(
+    calls: list[Call], start: Reading, menu: Menu, free: bool, deadline: float = np.inf
+) -> tuple[Reading, bool]:
     """The best reading of the calls, and whether it is exact. A free reading may have any value, break rules and
     ignore parameters; what it does is counted from the start, not from the baselines."""
     longest = max(calls, key=lambda call: call.tokens.size)
@@ -121,7 +143,7 @@ def solve(calls: list[Call], start: Reading, menu: Menu, free: bool) -> tuple[Re
         states = [state for state in starts if counts[state] == used]
     solved: Stage | None = None
     for sequences, length in STAGES:
-        stage = Stage(part(calls, sequences, length), start, menu, free, used)
+        stage = Stage(part(calls, sequences, length), start, menu, free, used, deadline)
         states = stage.best(states)
         settled = [state for state in climb(states, stage, solved) if stage.solves(state)]
         if not settled:  # what is not settled stays as it was: a poor fit would only blur what is
@@ -205,6 +227,7 @@ class Stage:
     menu: Menu
     free: bool
     used: int
+    deadline: float = np.inf
     losses: dict[Reading, float] = field(default_factory=dict)
 
     def read(self, weights: Weights, state: Reading) -> tuple[Weights, Architecture]:
@@ -221,6 +244,8 @@ class Stage:
 
     def answer(self, state: Reading) -> tuple[np.ndarray, float]:
         """Error of all logits (flat), and their scale: the best one if the state has none."""
+        if time.monotonic() > self.deadline:
+            raise TimeoutError
         truth = np.concatenate([call.logits.ravel() for call in self.calls])
         answers = []
         with np.errstate(all="ignore"):
@@ -241,7 +266,7 @@ class Stage:
         return float(abs(self.answer(state)[0]).max())
 
     def solves(self, state: Reading) -> bool:
-        return self.worst(state) < EXACT
+        return self.worst(state) < (ROUNDED if self.free else EXACT)
 
     def loss(self, state: Reading) -> float:
         if state not in self.losses:
@@ -375,7 +400,7 @@ def plainest(found: Reading, stage: Stage) -> Reading:
             options += [float(f"{value:.{digits}g}") for digits in (2, 3, 4) if stage.free]
         for option in options:
             other = replace(found, **{name: option})
-            if name != "heads" and stage.worst(other) < max(EXACT, stage.worst(found)):
+            if name != "heads" and (stage.solves(other) or stage.worst(other) < stage.worst(found)):
                 found = other
                 break
     return found
