@@ -91,6 +91,16 @@ class Reading(Architecture):
     slip: str | None = None
 
 
+def answer(port: Reading, weights: Weights, tokens: np.ndarray, original: Architecture) -> np.ndarray:
+    """Logits of a port, from a checkpoint of the original. KeyError, ValueError: it wants other parameters."""
+    architecture: Architecture = port
+    if original.heads and port.block != original.block:
+        weights = with_block(weights, original.block, port.block)
+    if port.slip:
+        weights, architecture = SLIPS[port.slip](weights, port)
+    return forward(weights, tokens, architecture)
+
+
 def recover(
     weights: Weights, tokens: np.ndarray, logits: np.ndarray, known: Iterable[str]
 ) -> tuple[Architecture, float]:
@@ -230,16 +240,11 @@ class Stage:
     deadline: float = np.inf
     losses: dict[Reading, float] = field(default_factory=dict)
 
-    def read(self, weights: Weights, state: Reading) -> tuple[Weights, Architecture]:
-        """The checkpoint as the state reads it."""
-        if self.free and state.block != self.start.block:
-            weights = with_block(weights, self.start.block, state.block)
-        return SLIPS[state.slip](weights, state) if state.slip else (weights, state)
-
     def usable(self, state: Reading) -> bool:
         """Does it use all parameters of the checkpoint, and break no rule?"""
         if self.free:
-            return parameters_used(state, self.read(self.calls[0].weights, state)[0]) > 0
+            weights = with_block(self.calls[0].weights, self.start.block, state.block)
+            return parameters_used(state, weights) > 0
         return parameters_used(state, self.calls[0].weights) == self.used and not conflicts(state)
 
     def answer(self, state: Reading) -> tuple[np.ndarray, float]:
@@ -247,13 +252,12 @@ class Stage:
         if time.monotonic() > self.deadline:
             raise TimeoutError
         truth = np.concatenate([call.logits.ravel() for call in self.calls])
+        bare = replace(state, final_softcap=None, logit_scale=1.0)
         answers = []
         with np.errstate(all="ignore"):
             try:
                 for weights, tokens, _ in self.calls:
-                    weights, architecture = self.read(weights, state)
-                    bare = replace(architecture, final_softcap=None, logit_scale=1.0)
-                    answers.append(forward(weights, tokens, bare).ravel())
+                    answers.append(answer(bare, weights, tokens, self.start).ravel())
             except (KeyError, ValueError):  # the shapes do not fit
                 return np.full_like(truth, 1e9), 1.0
             z = np.concatenate(answers)
@@ -344,7 +348,8 @@ def settings_to_try(name: str, state: Reading, stage: Stage) -> list[Any]:
 def moves(state: Reading, stage: Stage, solved: Stage | None) -> list[dict[str, Any]]:
     """The settings, of each group of choices, that differ in what they answer and keep what is solved."""
     found = []
-    for names in MOVES:
+    singles = [(name,) for name in stage.menu if name not in ("logit_scale", "final_softcap")]
+    for names in singles if stage.free else MOVES:
         seen = {stage.loss(state): {name: getattr(state, name) for name in names}}
         for settings in product(*(settings_to_try(name, state, stage) for name in names)):
             move = dict(zip(names, settings))
@@ -373,7 +378,7 @@ def climb(states: list[Reading], stage: Stage, solved: Stage | None) -> list[Rea
     seen: set[float] = set()
     looks: Counter = Counter()
     tried: set[tuple] = set()
-    for look in range(LOOKS):
+    for look in range(LOOKS if not stage.free else LOOKS // 4):
         rest = [state for state in states if stage.loss(state) not in seen]
         if stage.solves(states[0]) or not rest:
             break
