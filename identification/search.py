@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from reference.architecture import HEADS, SETTINGS, Architecture
+from reference.architecture import HEADS, SETTINGS, Architecture, departures
 from reference.transformer import Weights, forward, softcap
 from reference.variant import Call, layer_parameters
 from variants.ports import head_counts, head_sizes, summed_eps, tiled_heads, with_block
@@ -91,7 +91,9 @@ class Reading(Architecture):
     slip: str | None = None
 
 
-def answer(port: Reading, weights: Weights, tokens: np.ndarray, original: Architecture) -> np.ndarray:
+def answer(
+    port: Reading, weights: Weights, tokens: np.ndarray, original: Architecture
+) -> np.ndarray:
     """Logits of a port, from a checkpoint of the original. KeyError, ValueError: it wants other parameters."""
     architecture: Architecture = port
     if original.heads and port.block != original.block:
@@ -294,11 +296,13 @@ class Stage:
         return sorted(name for name, _ in moved if name in FITTED)
 
     def best(self, states: Iterable[Reading]) -> list[Reading]:
-        """In the order of their losses. One for each loss, with the fewest changes: what does not show yet is left
+        """In the order of their losses. One for each loss, with the fewest changes and departures: what does not show yet is left
         alone. One for each skeleton: fitting finds its values."""
         distinct: dict[float, Reading] = {}
         kept: dict[tuple, Reading] = {}
-        for state in sorted(states, key=lambda one: (self.loss(one), len(self.changes(one)))):
+        for state in sorted(
+            states, key=lambda one: (self.loss(one), len(self.changes(one)), len(departures(one)))
+        ):
             distinct.setdefault(self.loss(state), state)
         for state in distinct.values():
             kept.setdefault(self.skeleton(state), state)

@@ -110,8 +110,10 @@ def explain(
                 told.missed.append(name)
             else:
                 told.other_value[name] = [setting, true]
-    told.missed += [names[0] for names in told.one_of if len(names) == 1]
-    told.one_of = [names for names in told.one_of if len(names) > 1]
+    for names in [names for names in told.one_of if len(names) == 1]:
+        if len(SETTINGS[names[0]]) == 2:  # it has no other value
+            told.one_of.remove(names)
+            told.missed += names
 
     base = replace(original, **{name: getattr(reader.reading, name) for name in HEAD_ONLY})
     wrong = dict[str, int]()
@@ -174,7 +176,8 @@ def sentence(told: Diagnosis, original: Architecture, graded: Evidence) -> str:
     for name, (value, true) in told.other_value.items():
         clauses.append(f"has {name} {value} for {true}")
     for names in told.one_of:
-        clauses.append(f"missed at least one of {listed(names)}")
+        of_several = "at least one of " if len(names) > 1 else "the true value of "
+        clauses.append(f"missed {of_several}{listed(names)}")
     for name, value in told.added.items():
         clauses.append(f"added {name} ({value})")
     return "; ".join(clauses)

@@ -8,10 +8,10 @@ import numpy as np
 
 from identification.search import SLIPS, identify
 from reference.architecture import SETTINGS, Architecture, departures
-from reference.transformer import forward
+from reference.transformer import Weights, forward
 from reference.variant import Call
 from variants.certificate import alternatives
-from variants.ports import with_block
+from variants.ports import head_counts, with_block
 
 TOLERANCE = 5e-4
 """Worst absolute error of a logit that is right; the README derives it."""
@@ -19,15 +19,18 @@ SHOWN = 2 * TOLERANCE
 """What another setting must change for an answer to rule it out."""
 UNTOUCHED = 1e-7
 """What rounding may change."""
-PARTS: dict[str, tuple[str, ...]] = {
-    "mlp": ("head",),
-    "head": (),
-    "values": ("head",),
-    "mask": ("head", "values"),
-    "attention": ("head", "values", "mask"),
+PARTS = {
+    "head": set[str](),
+    "mlp": {"head"},
+    "values": {"head"},
+    "mask": {"head", "values"},
+    "attention": {"head", "values", "mask"},
 }
-"""Part -> the parts that show in it too, in the order of reading. The head comes second, since norm_eps and
-embedding_multiplier are one there."""
+"""Part -> the parts that show in it too."""
+
+
+SCALES = {"embedding_multiplier", "residual_multiplier", "value_scale", "norm_eps"}
+"""Choices that only the MLP, beside the values, tells apart."""
 
 
 class Evidence(NamedTuple):
@@ -77,28 +80,31 @@ class Reader:
         self.original, self.reading = original, original
         self.deadline = time.monotonic() + seconds
         self.settled: set[str] = set()  # choices that the port has as the original does
-        self.facts: list[list[Fact]] = []  # those of one list are about different layers
+        self.facts: dict[str, list[Fact]] = {}  # part -> one fact, or one for each layer
         self.wrong: dict[str, int] = {}  # part that is not explained -> until which position it is
         self.evidence: dict[str, Evidence] = {}
 
     def read_all(self, evidence: dict[str, Evidence], graded: Evidence) -> None:
-        for part, inside in PARTS.items():
-            if part in evidence:
-                self.read(evidence[part], inside)
+        """The MLP comes first, since norm_eps and embedding_multiplier are one in the head; and again after the
+        values, which may tell what is before it."""
+        for part in ("mlp", "head", "values", "mlp", "head", "mask", "attention"):
+            if part in evidence and (part in self.wrong or part not in self.facts):
+                self.read(evidence[part], PARTS[part])
         self.read_layers([asked for part, asked in evidence.items() if part not in PARTS])
-        self.read(graded, tuple(PARTS))
+        self.read(graded, {*PARTS})
 
-    def read(self, asked: Evidence, inside: tuple[str, ...]) -> None:
+    def read(self, asked: Evidence, inside: set[str]) -> None:
         """Explains a part by what is known or, if the parts inside it are explained, by a search."""
         if not asked.is_answered():
             return
-        found = self.explanation(asked, search=self.wrong.keys().isdisjoint(inside))
+        found = self.explanation(asked, search=self.wrong.keys().isdisjoint(inside - {"head"}))
         self.reading = found or self.reading
         fact = self.fact(asked, self.reading)
-        self.facts.append([fact])
+        self.facts[asked.part] = [fact]
+        self.wrong.pop(asked.part, None)
         if not found:
             self.wrong[asked.part], self.evidence[asked.part] = fact.until, asked
-        for name in SETTINGS.keys() - self.settled:
+        for name in {"heads", *SETTINGS} - self.settled:
             if proved(name, [fact], self.original) == [getattr(self.original, name)]:
                 self.settled.add(name)
 
@@ -109,7 +115,7 @@ class Reader:
         for asked in layers:
             if asked.is_answered():
                 facts.append(self.fact(asked, self.explanation(asked, search) or self.reading))
-        self.facts.append(facts)
+        self.facts["layers"] = facts
 
     def explanation(self, asked: Evidence, search: bool) -> Architecture | None:
         """An architecture that answers a part like the port."""
@@ -135,7 +141,7 @@ class Reader:
         """[the port's setting of a choice], or [] if nothing proves it or proofs contradict each other."""
         if name in self.settled:
             return [getattr(self.original, name)]
-        proofs = [proved(name, facts, self.original) for facts in self.facts]
+        proofs = [proved(name, facts, self.original) for facts in self.facts.values()]
         settings = {repr(proof): proof for proof in proofs if proof}
         return next(iter(settings.values())) if len(settings) == 1 else []
 
@@ -143,26 +149,30 @@ class Reader:
         """What the port does and the original does not."""
         read = {name: getattr(self.reading, name, None) for name in ("heads", "slip")}
         added = {n: one for n, one in read.items() if one != getattr(self.original, n, None)}
-        suspected = {
-            name for facts in self.facts for fact in facts for name in departures(fact.port)
-        }
-        for name in suspected - departures(self.original).keys() - self.settled:
+        suspected = set[str]()
+        for facts in self.facts.values():
+            for fact in facts:
+                suspected |= departures(fact.port).keys()
+        suspected -= departures(self.original).keys() | self.settled
+        for name in suspected - (SCALES if "mlp" in self.wrong else set()):
             for setting in self.proved(name):
                 added |= {name: setting} if setting != SETTINGS[name][0] else {}
         return added
 
     def one_of(self) -> list[list[str]]:
         """For each wrong part that is not explained, the departures that show there and are not found: one or more is
-        missed. Left out if one of them is known to be."""
-        lists = []
+        missed. One alone is told if nothing else can be wrong there: it is missed, or has another value."""
+        lists, hidden = [], departures(self.original).keys()
         for part in roots(self.wrong):
-            call, suspects, explained = self.evidence[part].calls[-1], list[str](), False
-            for name in departures(self.original).keys() - self.settled:
-                if may_show(name, self.original, call, self.wrong[part]):
-                    suspects.append(name)
-                    explained = explained or bool(self.proved(name))
-            if suspects and not explained:
-                lists.append(suspects)
+            call, position = self.evidence[part].calls[-1], self.wrong[part]
+            suspects = set[str]()
+            for name in {"heads", *SETTINGS} - self.settled:
+                if may_show(name, self.original, call, position):
+                    suspects.add(name)
+            named = [name for name in hidden if name in suspects]
+            explained = any(self.proved(name) for name in named)
+            if not explained and (len(named) > 1 or suspects == {*named}):
+                lists += [named] if named else []
         return lists
 
 
@@ -170,7 +180,7 @@ def roots(wrong: dict[str, int]) -> list[str]:
     """Of wrong parts, with the position that each is right until, those that no part inside them explains."""
     found = []
     for part, until in wrong.items():
-        inside = PARTS.get(part, tuple(PARTS))
+        inside = PARTS.get(part, PARTS.keys())
         if all(wrong.get(other, np.inf) > until for other in inside):
             found.append(part)
     return found
@@ -183,10 +193,10 @@ def proved(name: str, facts: list[Fact], original: Architecture) -> list[Any]:
     if len(settings) != 1:
         return []
     (setting,) = settings
-    true, baseline = getattr(original, name), SETTINGS[name][0]
-    others = [other for other in (true, baseline) if other != setting]
+    true = getattr(original, name)
+    others = [other for other in (true, *SETTINGS.get(name, ())[:1]) if other != setting]
     if setting == true:
-        others = other_settings(name, original)
+        others = other_settings(name, original, facts[0].call.weights)
     ruled_out = set()
     for port, call, until in facts:
         touched, told = False, False
@@ -209,15 +219,17 @@ def change(call: Call, port: Architecture, original: Architecture) -> np.ndarray
 
 def may_show(name: str, original: Architecture, call: Call, position: int) -> bool:
     """Does some other setting of a departure change what the original answers at a position?"""
-    for setting in other_settings(name, original):
+    for setting in other_settings(name, original, call.weights):
         other = replace(original, **{name: setting})
-        if change(call, other, original)[position] > UNTOUCHED:
+        if UNTOUCHED < change(call, other, original)[position] < np.inf:
             return True
     return False
 
 
-def other_settings(name: str, original: Architecture) -> list[Any]:
+def other_settings(name: str, original: Architecture, weights: Weights) -> list[Any]:
     """What a port may have instead of the true setting."""
+    if name == "heads":
+        return [heads for heads in head_counts(weights) if heads != original.heads]
     others = alternatives(name, getattr(original, name))
     if original.block == "parallel":  # with one norm to read, the same
         others = [other for other in others if other != "parallel_two_norms"]
