@@ -311,6 +311,8 @@ def settings_to_try(name: str, state: Reading, stage: Stage) -> list[Any]:
     if name in RANGES:
         parts = 2 if name in (*EXTENSIONS, "local_theta") else 4
         others = others[len(others) // (2 * parts) :: len(others) // parts or 1]
+        if value := stage.free and getattr(stage.start, name):
+            others.append(1 / value)  # divided where it should multiply
     if name == "sliding_window":
         others = [setting for setting in others if setting < length] or others[:1]
         if state.sliding_window:
@@ -323,7 +325,8 @@ def settings_to_try(name: str, state: Reading, stage: Stage) -> list[Any]:
 def moves(state: Reading, stage: Stage, solved: Stage | None) -> list[dict[str, Any]]:
     """The settings, of each group of choices, that differ in what they answer and keep what is solved."""
     found = []
-    singles = [(name,) for name in stage.menu if name not in ("logit_scale", "final_softcap")]
+    read_off = {"logit_scale", "final_softcap"}
+    singles = [("slip", "heads"), *((name,) for name in SETTINGS if name not in read_off)]
     for names in singles if stage.free else MOVES:
         seen = {stage.loss(state): {name: getattr(state, name) for name in names}}
         for settings in product(*(settings_to_try(name, state, stage) for name in names)):
