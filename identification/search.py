@@ -27,6 +27,8 @@ LOOKS = 80
 """States that are looked at before a stage is given up."""
 FITS = 8
 """Moves of a state that are fitted. What differs in fitted settings only is fitted once."""
+ALIKE = 2
+"""Of them, those from one group of choices at most."""
 EXACT = 2e-5
 """Worst error of a solved stage: float32 traces leave a few 1e-6."""
 STAGES = ((8, 1), (4, 5), (1, 48), (None, None))
@@ -46,6 +48,7 @@ MOVES = (  # choices that are changed together
     ("temperature_interval",),
     ("score_softcap", "sinks"),
     ("rope_pairing", "rotary_fraction", "rope_theta", "rope_reversed"),
+    ("rotary_fraction", *EXTENSIONS),
     ("nope_every", "alibi", "pattern_first"),
     ("sliding_window", "global_every", "pattern_first", *EXTENSIONS, "local_theta", "scaled_layers"),
 )
@@ -269,11 +272,11 @@ class Stage:
         return sorted(name for name, _ in moved if name in FITTED)
 
     def best(self, states: Iterable[Reading]) -> list[Reading]:
-        """In the order of their losses. One for each loss, with the fewest changes: what does not show yet is left
+        """In the order of their losses, 10% more for each change. One for each loss, with the fewest changes: what does not show yet is left
         alone. One for each skeleton: fitting finds its values."""
         distinct: dict[float, Reading] = {}
         kept: dict[tuple, Reading] = {}
-        for state in sorted(states, key=lambda one: (self.loss(one), len(self.changes(one)))):
+        for state in sorted(states, key=lambda one: self.loss(one) * 1.1 ** len(self.changes(one))):
             distinct.setdefault(self.loss(state), state)
         for state in distinct.values():
             kept.setdefault(self.skeleton(state), state)
@@ -322,8 +325,8 @@ def settings_to_try(name: str, state: Reading, stage: Stage) -> list[Any]:
     return [*dict.fromkeys([getattr(state, name), baseline, *others])]
 
 
-def moves(state: Reading, stage: Stage, solved: Stage | None) -> list[dict[str, Any]]:
-    """The settings, of each group of choices, that differ in what they answer and keep what is solved."""
+def moves(state: Reading, stage: Stage, solved: Stage | None) -> list[list[dict[str, Any]]]:
+    """For each group of choices, the settings that differ in what they answer and keep what is solved."""
     found = []
     read_off = {"logit_scale", "final_softcap"}
     singles = [("slip", "heads"), *((name,) for name in SETTINGS if name not in read_off)]
@@ -334,7 +337,8 @@ def moves(state: Reading, stage: Stage, solved: Stage | None) -> list[dict[str, 
             for other in moved(state, move, stage):
                 if not solved or state.sinks or solved.solves(other):
                     seen.setdefault(stage.loss(other), move)
-        found += seen.values() if len(seen) > 1 else []
+        if len(seen) > 1:
+            found.append([*seen.values()])
     return found
 
 
@@ -352,7 +356,7 @@ def moved(state: Reading, move: dict[str, Any], stage: Stage) -> list[Reading]:
 def climb(states: list[Reading], stage: Stage, solved: Stage | None) -> list[Reading]:
     """Best-first search: from the best state not yet looked at, the best moves, each with a fit. Every other
     time it is the turn of the kind of states that was looked at least, where the best moves may hide."""
-    options = [] if stage.solves(states[0]) else moves(states[0], stage, solved)
+    options: list = []
     seen: set[float] = set()
     looks: Counter = Counter()
     tried: set[tuple] = set()
@@ -360,11 +364,16 @@ def climb(states: list[Reading], stage: Stage, solved: Stage | None) -> list[Rea
         rest = [state for state in states if stage.loss(state) not in seen]
         if stage.solves(states[0]) or not rest:
             break
+        if look % 16 == 0:  # what did not show at first may show by now
+            options = moves(states[0], stage, solved)
         state = min(rest, key=lambda one: looks[kind(one)]) if look % 2 else rest[0]
         seen.add(stage.loss(state))
         looks[kind(state)] += 1
-        near = [one for move in options for one in moved(state, move, stage)]
-        best = stage.best(one for one in near if stage.skeleton(one) not in tried)[:FITS]
+        best = []
+        for group in options:
+            near = [one for move in group for one in moved(state, move, stage)]
+            best += stage.best(one for one in near if stage.skeleton(one) not in tried)[:ALIKE]
+        best = stage.best(best)[:FITS]
         tried.update(map(stage.skeleton, best))
         states = stage.best([*states, *map(stage.fitted, best)])
     return states
