@@ -18,7 +18,8 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from identification.search import EXACT, Reading, answer, identify  # noqa: E402
+from identification.reading import Reading, answer  # noqa: E402
+from identification.search import EXACT, identify  # noqa: E402
 from reference.architecture import SETTINGS, departures  # noqa: E402
 from reference.variant import Call, build  # noqa: E402
 from variants.draw import draw_architecture  # noqa: E402

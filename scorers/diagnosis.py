@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from anyio import CapacityLimiter, move_on_after, run_process, to_thread
 
+from identification.reading import Reading
 from reference.architecture import SETTINGS, Architecture, departures
 from reference.variant import Call
 from scorers.reader import PARTS, Evidence, Reader, roots
@@ -90,7 +91,7 @@ async def diagnose(
 
 
 def explain(
-    original: Architecture,
+    architecture: Architecture,
     calls: list[Call],
     logits: np.ndarray,
     silenced: np.ndarray | None,
@@ -98,7 +99,8 @@ def explain(
 ) -> Diagnosis:
     """The diagnosis, from the port's answers to the graded and to the silenced calls. seconds: for searches."""
     graded = Evidence("all", calls, split(logits, calls))
-    evidence = by_part(original, calls, silenced)
+    evidence = by_part(architecture, calls, silenced)
+    original = Reading(**vars(architecture))
     reader = Reader(original, seconds)
     reader.read_all(evidence, graded)
     told = Diagnosis(one_of=reader.one_of(), added=reader.added())
@@ -134,11 +136,11 @@ def split(logits: np.ndarray, calls: list[Call]) -> list[np.ndarray]:
 
 
 def by_part(
-    original: Architecture, calls: list[Call], silenced: np.ndarray | None
+    architecture: Architecture, calls: list[Call], silenced: np.ndarray | None
 ) -> dict[str, Evidence]:
     if silenced is None:
         return {}
-    asked = silenced_calls(original, calls)
+    asked = silenced_calls(architecture, calls)
     answers = iter(split(silenced, [call for pair in asked.values() for call in pair]))
     return {
         part: Evidence(part, pair, [next(answers) for _ in pair]) for part, pair in asked.items()

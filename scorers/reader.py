@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from identification.search import SLIPS, identify
-from reference.architecture import SETTINGS, Architecture, departures
-from reference.transformer import Weights, forward
+from identification.reading import Reading, answer
+from identification.search import identify
+from reference.architecture import SETTINGS, departures
+from reference.transformer import Weights
 from reference.variant import Call
 from variants.certificate import alternatives
 from variants.ports import head_counts, with_block
@@ -59,7 +60,7 @@ class Evidence(NamedTuple):
     def is_right(self) -> bool:
         return bool((self.errors() <= TOLERANCE).all())
 
-    def against(self, port: Architecture, original: Architecture) -> "Evidence":
+    def against(self, port: Reading, original: Reading) -> "Evidence":
         """The same, with what a port answers in place of the original's logits."""
         calls = [call._replace(logits=compute(call, port, original)) for call in self.calls]
         return self._replace(calls=calls)
@@ -68,7 +69,7 @@ class Evidence(NamedTuple):
 class Fact(NamedTuple):
     """Before a position, the port answers a call as an architecture does, whose answers the call holds."""
 
-    port: Architecture
+    port: Reading
     call: Call
     until: int
 
@@ -76,7 +77,7 @@ class Fact(NamedTuple):
 class Reader:
     """Reads part by part, from the inside out, which architecture answers like the port."""
 
-    def __init__(self, original: Architecture, seconds: float):
+    def __init__(self, original: Reading, seconds: float):
         self.original, self.reading = original, original
         self.deadline = time.monotonic() + seconds
         self.settled: set[str] = set()  # choices that the port has as the original does
@@ -117,7 +118,7 @@ class Reader:
                 facts.append(self.fact(asked, self.explanation(asked, search) or self.reading))
         self.facts["layers"] = facts
 
-    def explanation(self, asked: Evidence, search: bool) -> Architecture | None:
+    def explanation(self, asked: Evidence, search: bool) -> Reading | None:
         """An architecture that answers a part like the port."""
         if asked.against(self.reading, self.original).is_right():
             return self.reading
@@ -132,7 +133,7 @@ class Reader:
         seconds = left if asked.part == "all" else left / 2
         return identify(calls, self.reading, settled, seconds) if search else None
 
-    def fact(self, asked: Evidence, port: Architecture) -> Fact:
+    def fact(self, asked: Evidence, port: Reading) -> Fact:
         """What is known of the answer to the longest call."""
         asked = asked.against(port, self.original)
         return Fact(port, max(asked.calls, key=lambda call: call.tokens.size), asked.right_until())
@@ -147,8 +148,8 @@ class Reader:
 
     def added(self) -> dict[str, Any]:
         """What the port does and the original does not."""
-        read = {name: getattr(self.reading, name, None) for name in ("heads", "slip")}
-        added = {n: one for n, one in read.items() if one != getattr(self.original, n, None)}
+        read = {"heads": self.reading.heads, "slip": self.reading.slip}
+        added = {name: one for name, one in read.items() if one != getattr(self.original, name)}
         suspected = set[str]()
         for facts in self.facts.values():
             for fact in facts:
@@ -186,7 +187,7 @@ def roots(wrong: dict[str, int]) -> list[str]:
     return found
 
 
-def proved(name: str, facts: list[Fact], original: Architecture) -> list[Any]:
+def proved(name: str, facts: list[Fact], original: Reading) -> list[Any]:
     """[the port's setting of a choice] if the facts rule out every other, else []. Each fact that the choice touches
     must rule out one, so that what is right in one layer only is not told."""
     settings = {getattr(fact.port, name) for fact in facts}
@@ -211,13 +212,13 @@ def proved(name: str, facts: list[Fact], original: Architecture) -> list[Any]:
     return [setting] if ruled_out.issuperset(others) else []
 
 
-def change(call: Call, port: Architecture, original: Architecture) -> np.ndarray:
+def change(call: Call, port: Reading, original: Reading) -> np.ndarray:
     """By how much a port misses the logits of a call at each position; inf if it cannot answer."""
     changed = abs(compute(call, port, original) - call.logits).max((0, 2))
     return np.nan_to_num(changed, nan=np.inf)
 
 
-def may_show(name: str, original: Architecture, call: Call, position: int) -> bool:
+def may_show(name: str, original: Reading, call: Call, position: int) -> bool:
     """Does some other setting of a departure change what the original answers at a position?"""
     for setting in other_settings(name, original, call.weights):
         other = replace(original, **{name: setting})
@@ -226,7 +227,7 @@ def may_show(name: str, original: Architecture, call: Call, position: int) -> bo
     return False
 
 
-def other_settings(name: str, original: Architecture, weights: Weights) -> list[Any]:
+def other_settings(name: str, original: Reading, weights: Weights) -> list[Any]:
     """What a port may have instead of the true setting."""
     if name == "heads":
         return [heads for heads in head_counts(weights) if heads != original.heads]
@@ -236,13 +237,10 @@ def other_settings(name: str, original: Architecture, weights: Weights) -> list[
     return others
 
 
-def compute(call: Call, port: Architecture, original: Architecture) -> np.ndarray:
+def compute(call: Call, port: Reading, original: Reading) -> np.ndarray:
     """What a port answers to a call of the original's checkpoint: (B, T, V), of NaN if its parameters do not fit."""
-    weights = with_block(call.weights, original.block, port.block)
-    if slip := getattr(port, "slip", None):
-        weights, port = SLIPS[slip](weights, port)
     with np.errstate(all="ignore"):
         try:
-            return forward(weights, call.tokens, port)
+            return answer(port, call.weights, call.tokens, original)
         except (KeyError, ValueError):
             return np.full_like(call.logits, np.nan)
