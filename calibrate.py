@@ -197,7 +197,9 @@ def main() -> None:
     subprocess.run([sys.executable, ROOT / "report.py", logs, "--out", options.out / "report"])
     if plans.hopeless:
         strong = plans.rates.mean() > np.mean(band)
-        print(f"{options.model} is too {'strong' if strong else 'weak'}: no dataset is in the band.")
+        print(
+            f"{options.model} is too {'strong' if strong else 'weak'}: no dataset is in the band."
+        )
     elif not plans.settled:
         print(f"The attempts are spent before it is certain; {sure}. More attempts: more --budget.")
     print(
