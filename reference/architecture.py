@@ -72,7 +72,7 @@ class Architecture:
     """Dimension j turns with j + width / 2; or 2 j with 2 j + 1: gptj, cohere, glm, llama4."""
     rope_reversed: bool = choice("rare", False, True)
     """Turns by minus the angle: nanochat."""
-    rope_theta: float = choice("common", 1e4, *two_digits(1e3, 1e6))
+    rope_theta: float = choice("common", 1e4, *two_digits(1e3, 9.9e3), *two_digits(1.1e4, 1e6))
     """Base of the frequencies. cohere 5e5, gpt_oss 1.5e5, smollm3 2e6."""
     rotary_fraction: float = choice("uncommon", 1.0, 0.5, 0.25)
     """Only this share of each head turns. 0.25: gpt_neox, stablelm; 0.5: phi, glm, nemotron."""
