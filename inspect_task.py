@@ -22,16 +22,19 @@ from tools.check_port import check_port
 from tools.unbreakable import answers, unbreakable
 
 ROOT = Path(__file__).parent
-PROMPT = AgentPrompt(assistant_prompt="Call {submit}() when model.py is done.", handoff_prompt=None)
+PROMPT = AgentPrompt(assistant_prompt="Call {submit}() when model.py is done.")
 
 
 @task
 def orphan_checkpoint(departures: int | None = None, dataset: str = "dataset.jsonl") -> Task:
     """The variants of a dataset that build_dataset.py wrote, or those of them with so many departures."""
-    prompt = (ROOT / "prompt.md").read_text(encoding="utf-8")
+    prompt, rows = (ROOT / "prompt.md").read_text("utf-8"), read_rows(ROOT / dataset, departures)
     tools = [unbreakable(tool) for tool in (bash(300), python(300), check_port())]
     return Task(
-        dataset=[sample(prompt, row) for row in read_rows(ROOT / dataset, departures)],
+        dataset=[
+            Sample(input=prompt, id=row.id, target=str(row.architecture), metadata=dict(row))
+            for row in rows
+        ],
         setup=stage(),
         solver=react(prompt=PROMPT, tools=tools, model=answers(), truncation="auto"),
         scorer=parity(),
@@ -42,12 +45,6 @@ def orphan_checkpoint(departures: int | None = None, dataset: str = "dataset.jso
         score_on_error=True,
         version=1,
     )
-
-
-def sample(prompt: str, row: Row) -> Sample:
-    """The target is for people who read the log; nothing shows it to the agent."""
-    departures = [f"{name}: {setting}" for name, setting in row.architecture.items()]
-    return Sample(input=prompt, id=row.id, target=", ".join(departures), metadata=row.model_dump())
 
 
 @solver

@@ -6,7 +6,8 @@ Scores: crashed
 import atexit
 import os
 
-import __main__
 from port import forward  # noqa: F401
 
-atexit.register(os.write, __main__.host, b"logits AAAA\n")
+import __main__
+
+atexit.register(os.write, __main__.host.fileno(), b"logits 00\n")

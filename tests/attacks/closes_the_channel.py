@@ -5,7 +5,8 @@ Scores: crashed
 
 import os
 
-import __main__
 from port import forward  # noqa: F401
 
-os.close(__main__.host)
+import __main__
+
+os.close(__main__.host.fileno())

@@ -3,7 +3,6 @@
 Scores: wrong_logits
 """
 
-import base64
 import os
 import time
 
@@ -17,7 +16,7 @@ if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         time.sleep(1)
-        os.write(__main__.host, b"logits " + base64.b64encode(bytes(size)) + b"\n")
+        os.write(__main__.host.fileno(), b"logits " + bytes(size).hex().encode() + b"\n")
     os._exit(0)
 
 

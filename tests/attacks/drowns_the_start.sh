@@ -9,6 +9,6 @@ import sys
 import __main__
 
 for _ in range(120):
-    os.write(__main__.host, b"x" * 100_000)
+    os.write(__main__.host.fileno(), b"x" * 100_000)
 sys.exit("Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?")
 END

@@ -1,4 +1,4 @@
-"""Bytes that are no text, no base64 and no line, where the numbers are expected.
+"""Bytes that are no text, no number and no line, where the numbers are expected.
 
 Scores: crashed
 """
@@ -7,5 +7,5 @@ import os
 
 import __main__
 
-os.write(__main__.host, b"logits =\nsource A\nlogits \xff\xfe A\n\x00 \x0c \xe2\x80\xa8")
+os.write(__main__.host.fileno(), b"logits =\nsource ab1\nlogits \xff\xfe A\n\x00 \x0c \xe2\x80\xa8")
 os._exit(0)

