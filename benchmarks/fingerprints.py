@@ -45,11 +45,11 @@ def main() -> None:
     errors = {name: fingerprint(name, random) for name in SETTINGS}
     order = sorted(errors, key=lambda name: ((errors[name] > TOLERANCE).argmax(), -errors[name][0]))
     figure, axes = plt.subplots(figsize=(9, 8), layout="constrained")
-    table = np.array([errors[name] for name in order])
-    image = axes.imshow(table.clip(1e-5), norm=LogNorm(1e-4, 40), aspect="auto", cmap="magma_r")
+    table = np.ma.masked_less([errors[name] for name in order], TOLERANCE)  # right is white
+    image = axes.imshow(table, norm=LogNorm(0.1, 40), aspect="auto", cmap="viridis_r")
     axes.set_yticks(range(len(order)), order, fontsize=8)
     axes.set(xlabel="position in the sequence", title="Error of a port that misses one choice")
-    figure.colorbar(image, label="worst absolute error of a logit (the tolerance is 5e-4)")
+    figure.colorbar(image, label="worst absolute error of a logit; white: within the tolerance")
     figure.savefig(Path(__file__).parents[1] / "docs/fingerprints.png", dpi=110, facecolor="white")
     for name in order:
         start = (errors[name] > TOLERANCE).argmax()
