@@ -10,6 +10,7 @@ from harness import (
     RIGHT,
     ROOT,
     ROW,
+    ROWS,
     SUBMIT,
     WRONG,
     inspect,
@@ -23,6 +24,8 @@ from inspect_ai.log import list_eval_logs, read_eval_log
 from messages_api import MessagesAPI
 
 NO_ENGINE = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock."
+FAILING = {"grading": "bad_output", "staging": "base64"}
+"""Which call fails -> a word among its arguments."""
 FAILS_ON = """#!/bin/sh
 case "$*" in *{word}*) echo "{error}" >&2; exit 1 ;; esac
 exec {docker} "$@"
@@ -38,24 +41,36 @@ def engine_that_fails_on(word: str, folder) -> str:
     return f"{folder}:{os.environ['PATH']}"
 
 
-@pytest.mark.parametrize("word", ["bad_output", "base64"])
-def test_an_engine_that_fails_once(word, docker, tmp_path):
-    """For the grader's call only, or while the files are staged: an error of the sample, which says so and has no score;
-    the retry repeats it, and the right port passes."""
+@pytest.fixture(scope="module")
+def engine_runs(docker, tmp_path_factory):
+    """Which call fails -> sample of the run, sample of its retry."""
+    folders = {name: tmp_path_factory.mktemp(name) for name in FAILING}
     with MessagesAPI([write({"model.py": RIGHT}), SUBMIT]) as api:
-        broken = engine_that_fails_on(word, tmp_path / "bin")
         settings = {"ANTHROPIC_BASE_URL": api.url}
-        run = start(tmp_path / "logs", "--sample-id", ROW["id"], **settings, PATH=broken)
-        output, _ = run.communicate(timeout=300)
-        assert run.returncode == 0, output
-        log = the_log(tmp_path / "logs")
-        (sample,) = log.samples
-        assert NO_ENGINE in sample.error.message and not sample.scores
-        again = inspect("eval-retry", log.location, log_dir=tmp_path / "retried", **settings)
-        output, _ = again.communicate(timeout=300)
-    assert again.returncode == 0, output
-    (sample,) = the_log(tmp_path / "retried").samples
-    assert score(sample).value == 1 and not sample.error
+        runs = []
+        for name, folder in folders.items():
+            path = engine_that_fails_on(FAILING[name], folder / "bin")
+            arguments = ["--sample-id", ROW["id"]]
+            runs.append(start(folder / "logs", *arguments, **settings, PATH=path))
+        outputs = [run.communicate(timeout=300)[0] for run in runs]
+        assert not any(run.returncode for run in runs), outputs
+        logs = {name: the_log(folder / "logs") for name, folder in folders.items()}
+        runs = []
+        for name, folder in folders.items():
+            again = folder / "retried"
+            runs.append(inspect("eval-retry", logs[name].location, log_dir=again, **settings))
+        outputs = [run.communicate(timeout=300)[0] for run in runs]
+        assert not any(run.returncode for run in runs), outputs
+    retried = {name: the_log(folder / "retried") for name, folder in folders.items()}
+    return {name: (logs[name].samples[0], retried[name].samples[0]) for name in FAILING}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_an_engine_that_fails_once(name, engine_runs):
+    """An error of the sample, which says so and has no score; the retry repeats it, and the right port passes."""
+    sample, again = engine_runs[name]
+    assert NO_ENGINE in sample.error.message and not sample.scores
+    assert score(again).value == 1 and not again.error
 
 
 def test_scoring_without_a_sandbox(tmp_path):
@@ -65,8 +80,9 @@ def test_scoring_without_a_sandbox(tmp_path):
     before = read_eval_log(info).samples
     arguments = ["--scorer", "scorers/parity.py@parity", "--action", "overwrite", "--overwrite"]
     command = ["inspect", "score", info.name, *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.returncode != 0 and "sandbox" in done.stdout + done.stderr
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode != 0 and "No sandbox environment" in done.stdout + done.stderr
     (info,) = list_eval_logs(str(tmp_path))
     assert read_eval_log(info).samples == before
 
@@ -106,22 +122,35 @@ LOCAL = {  # arguments -> is it refused?
 }
 
 
-@pytest.mark.parametrize("case", LOCAL)
-def test_the_local_sandbox(case, tmp_path):
-    """Refuses a language model, in a line for each sample, before the first request; a baseline runs."""
-    arguments, refused = LOCAL[case]
-    (tmp_path / "agent.py").write_text(SOLVER)
-    solver = f"{tmp_path}/agent.py@agent" if refused else "baselines/vanilla.py@vanilla"
-    if case != "the model":
-        arguments = [*arguments, "--solver", solver]
+@pytest.fixture(scope="module")
+def local_runs(tmp_path_factory):
+    """Case -> output, log; and the requests that reached the service."""
+    folders = {case: tmp_path_factory.mktemp("local") for case in LOCAL}
+    runs = {}
     with MessagesAPI([SUBMIT]) as api:
-        run = start(tmp_path / "logs", *arguments, "--sandbox", "local", ANTHROPIC_BASE_URL=api.url)
-        output, _ = run.communicate(timeout=120)
-    assert run.returncode == 0 and not api.requests, output
-    for sample in the_log(tmp_path / "logs").samples:
+        for case, (arguments, refused) in LOCAL.items():
+            (folders[case] / "agent.py").write_text(SOLVER)
+            own = f"{folders[case]}/agent.py@agent"
+            solver = ["--solver", own if refused else "baselines/vanilla.py@vanilla"]
+            arguments = arguments if case == "the model" else [*arguments, *solver]
+            logs, settings = folders[case] / "logs", {"ANTHROPIC_BASE_URL": api.url}
+            runs[case] = start(logs, *arguments, "--sandbox", "local", **settings)
+        outputs = {case: run.communicate(timeout=300)[0] for case, run in runs.items()}
+    assert not any(run.returncode for run in runs.values()), outputs
+    return {case: (outputs[case], the_log(folders[case] / "logs")) for case in LOCAL}, api.requests
+
+
+@pytest.mark.parametrize("case", LOCAL)
+def test_the_local_sandbox(case, local_runs):
+    """Refuses a language model, in a line for each sample, before the first request; a baseline runs."""
+    runs, requests = local_runs
+    output, log = runs[case]
+    _, refused = LOCAL[case]
+    assert requests == [] and "Traceback" not in output
+    assert len(log.samples) == len(ROWS)
+    for sample in log.samples:
         assert bool(sample.scores) != refused and bool(sample.error) == refused
         assert not refused or "the local sandbox does not isolate" in sample.error.message
-    assert "Traceback" not in output
 
 
 # What an agent cannot do to its neighbours, or to its own budget
