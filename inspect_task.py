@@ -24,7 +24,7 @@ from tools.unbreakable import answers, unbreakable
 
 VERSION = 2
 ROOT = Path(__file__).parent
-PROMPT = AgentPrompt(assistant_prompt="Call {submit}() when model.py is done.", handoff_prompt=None)
+PROMPT = AgentPrompt(assistant_prompt="Call {submit}() when model.py is done.")
 
 
 @task
@@ -35,8 +35,12 @@ def orphan_checkpoint(
     path, rows = chosen_rows(dataset, departures)
     prompt = (ROOT / "prompt.md").read_text(encoding="utf-8")
     tools = [unbreakable(tool) for tool in (bash(300), python(300), check_port())]
+    samples = [
+        Sample(input=prompt, id=row.id, target=str(row.architecture), metadata=row.model_dump())
+        for row in rows
+    ]
     return Task(
-        dataset=MemoryDataset([sample(prompt, row) for row in rows], str(path), str(path)),
+        dataset=MemoryDataset(samples, str(path), str(path)),
         setup=stage(),
         solver=react(prompt=PROMPT, tools=tools, model=answers(), truncation="auto"),
         scorer=parity(),
@@ -47,12 +51,6 @@ def orphan_checkpoint(
         score_on_error=True,
         version=VERSION,
     )
-
-
-def sample(prompt: str, row: Row) -> Sample:
-    """The target is for people who read the log; nothing shows it to the agent."""
-    departures = [f"{name}: {setting}" for name, setting in row.architecture.items()]
-    return Sample(input=prompt, id=row.id, target=", ".join(departures), metadata=row.model_dump())
 
 
 @solver

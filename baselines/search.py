@@ -1,44 +1,56 @@
 """A solver without a language model: a search over the catalogue of choices, of which it knows a share.
 
-    inspect eval inspect_task.py --solver baselines/search.py@search --model mockllm/model --sandbox local \\
-        -S knowledge=0.8 -S seed=1
+    inspect eval inspect_task.py --solver baselines/search.py@search --model none --sandbox local \\
+        -S knowledge=0.8 -S spread=1.5 -S seed=1
 
-With knowledge 1 it shows that the public files suffice to solve a variant; with less, how the number of
-departures grades: it needs to have thought of each. What it knows is drawn anew for each attempt.
+With knowledge 1 it shows that the public files suffice to solve a variant. With less, it fails as a model does that
+has not thought of a choice; with a spread, it knows some choices better than others. What it knows is drawn anew for
+each attempt.
 """
 
-import pickle
-import sys
-from pathlib import Path
+import io
+from random import Random
 
-from inspect_ai._util.error import PrerequisiteError
+import numpy as np
+from anyio import to_process
 from inspect_ai.model import ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState, solver
-from inspect_ai.util import sandbox, subprocess
+from inspect_ai.util import sandbox
+from scipy.special import expit, logit
 
-ROOT = Path(__file__).resolve().parents[1]
+from identification.port import port
+from identification.search import recover
+from reference.architecture import SETTINGS, departures
+
+
+def shares(knowledge: float | dict[str, float], spread: float = 0.0) -> dict[str, float]:
+    """Choice -> the probability that an attempt knows it: knowledge or, with a spread, that many logits about it, the
+    same in every run. A dict gives it for the choices that it names; the others are known."""
+    if isinstance(knowledge, dict):
+        return {name: float(knowledge.get(name, 1)) for name in SETTINGS}
+    return {n: float(expit(logit(knowledge) + Random(n).gauss(0, spread))) for n in SETTINGS}
 
 
 @solver
-def search(knowledge: float = 1.0, seed: int = 0) -> Solver:
-    """Knows each choice with a probability of `knowledge`, and reads only what the agent is given."""
-    if not isinstance(knowledge, int | float) or not 0 <= knowledge <= 1:
-        raise PrerequisiteError(f"knowledge is a share from 0 to 1, not {knowledge!r}")
+def search(knowledge: float | dict = 1.0, spread: float = 0.0, seed: int | str = 0) -> Solver:
+    """Reads only what the agent is given."""
+    known_shares = shares(knowledge, spread)
+    if not all(0 <= share <= 1 for share in known_shares.values()):  # nan is none of them
+        raise ValueError(f"knowledge is a share from 0 to 1, or one for each choice: {knowledge}")
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        names = ("weights.npz", "traces.npz")
-        files = pickle.dumps([await sandbox().read_file(name, text=False) for name in names])
-        command = ["baselines.recover", str(knowledge), f"{seed} {state.sample_id} {state.epoch}"]
-        run = await subprocess(
-            [sys.executable, "-m", *command],
-            input=files,
-            cwd=ROOT,
-            env={"OPENBLAS_NUM_THREADS": "1"},
-        )
-        if not run.success:
-            raise RuntimeError(run.stderr)
-        await sandbox().write_file("model.py", run.stdout)
-        state.output = ModelOutput.from_content("search", run.stdout.split('"""')[1])
+        random = Random(f"{seed} {state.sample_id} {state.epoch}")
+        known = [name for name, share in known_shares.items() if random.random() < share]
+        weights, traces = [
+            dict(np.load(io.BytesIO(await sandbox().read_file(name, text=False))))
+            for name in ("weights.npz", "traces.npz")
+        ]
+        job = (weights, traces["tokens"], traces["logits"], known)
+        found, error = await to_process.run_sync(recover, *job)  # the event loop stays free
+        unknown = ", ".join(sorted(SETTINGS.keys() - known)) or "nothing"
+        facts = f"Worst error: {error:.2g}\nFound: {departures(found)}\nUnknown: {unknown}"
+        await sandbox().write_file("model.py", port(found, facts))
+        state.output = ModelOutput.from_content("search", facts)
         state.messages.append(state.output.message)
         return state
 

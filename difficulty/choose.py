@@ -71,7 +71,8 @@ def plan(
     inside = in_band(rates, band)
     chances = inside.mean(0)
 
-    likeliest = np.argsort(-chances, kind="stable")[:MOST]
+    off = abs(rates.mean(0) - np.mean(band))  # decides where no chance does
+    likeliest = np.lexsort((off, -chances))[:MOST]
     likely = likeliest[chances[likeliest] > 0.5]
     chosen = likely if len(likely) >= LEAST else likeliest[:LEAST]
     mean_rates = rates[:, chosen].mean(1)

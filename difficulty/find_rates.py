@@ -54,9 +54,9 @@ class Attempt:
         departures = frozenset(row["architecture"]) - {"heads"}
         if passed:
             return cls(departures, True, departures)
-        missed = departures & {*told.get("missed", ()), *told.get("other_value", ())}
-        found = (departures & {*told.get("found", ())}) - missed
-        lists = [departures & {*names} for names in told.get("one_of", ())]
+        missed = departures & {*(told.get("missed") or ()), *(told.get("other_value") or ())}
+        found = (departures & {*(told.get("found") or ())}) - missed
+        lists = [departures & {*names} for names in told.get("one_of") or ()]
         # A list with a departure that is known to be missed says nothing more.
         open_lists = tuple(names - found for names in lists if names - found and not names & missed)
         return cls(departures, False, found, missed, open_lists)

@@ -1,34 +1,32 @@
 """Runs the submission: `python -I -c <this file> < CALLS`, in the folder of model.py.
 
-CALLS is a pickled list of (weights, tokens). What it tells the host is lines of a word and bytes in base64: `started`;
-`source`, what model.py contains; at last `no_file`, `bad_output` or `logits`, every logit as a float64, call after call.
-Nothing that happens here is trusted: the host takes numbers, as many as it asked for, and compares them.
+CALLS is a pickled list of (weights, tokens). What it tells the host is lines of a word and bytes in hexadecimal:
+`started`; `source`, what model.py contains; `no_file`, `bad_output` or `logits`, every logit as a float64, call after
+call. Nothing that happens here is trusted: the host takes numbers, as many as it asked for, and compares them.
 """
 
 import os
+import pickle
+import sys
 
-host = os.dup(1)
-os.write(host, b"started\n")  # before anything that an agent can break: else the engine is at fault
+
+def tell(word, value):
+    print(word, value.hex(), file=host, flush=True)
+
+
+host = os.fdopen(os.dup(1), "w")
+tell("started", b"")  # before anything that an agent can break: else the engine is at fault
 os.dup2(2, 1)  # what the port prints is no answer
-
-import base64  # noqa: E402
-import pickle  # noqa: E402
-import sys  # noqa: E402
 
 import numpy as np  # noqa: E402
 
-
-def tell(word: bytes, value: bytes) -> None:
-    with open(host, "wb", closefd=False) as file:
-        file.write(word + b" " + base64.b64encode(value) + b"\n")
-
-
 calls, answers = pickle.load(sys.stdin.buffer), b""
-os.listdir()  # or nobody may look into this folder, and says so
+os.listdir()  # raises if nobody may look into this folder
 if not os.path.isfile("model.py"):
-    tell(b"no_file", b"model.py not found")
+    tell("no_file", b"model.py not found")
+    sys.exit()
 with open("model.py", "rb") as source:
-    tell(b"source", source.read(1_000_000))
+    tell("source", source.read(1_000_000))
 # only now: a numpy.py beside model.py is not NumPy; and no .pyc: it may be that of an older model.py
 sys.path, sys.pycache_prefix = ["", *sys.path], "/dev/null"
 import model  # noqa: E402
@@ -36,7 +34,7 @@ import model  # noqa: E402
 for weights, tokens in calls:
     logits = np.asarray(model.forward(weights, tokens))
     if logits.shape != (*tokens.shape, len(weights["embed"])) or logits.dtype.kind not in "fiu":
-        tell(b"bad_output", f"{logits.dtype} {logits.shape} for tokens {tokens.shape}".encode())
+        tell("bad_output", f"{logits.dtype} {logits.shape} for tokens {tokens.shape}".encode())
         break
     answers += logits.astype(np.float64).tobytes()
-tell(b"logits", answers)
+tell("logits", answers)

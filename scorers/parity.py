@@ -12,9 +12,8 @@ killed by the agent. After a crash the engine is asked for a trivial command, in
 """
 
 import pickle
+import re
 import time
-from base64 import b64decode
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -32,8 +31,6 @@ from scorers.pass_rate import pass_rate
 TOLERANCE = 5e-4  # of every logit; the README derives it
 SECONDS = 180  # for the process that makes all calls
 HARNESS = (Path(__file__).parents[1] / "sandbox/run_port.py").read_text(encoding="utf-8")
-BROKEN = (SandboxUnavailableError, PermissionError, OutputLimitExceededError)
-"""What an agent can make of its sandbox: dead, closed to new processes, flooded with output."""
 
 
 class Outcome(NamedTuple):
@@ -45,8 +42,35 @@ class Outcome(NamedTuple):
     logits: np.ndarray | None = None  # the port's own answers, flat, of all calls
 
 
+async def attempt(calls: list[Call]) -> Outcome:
+    """Make the calls to the sandbox's model.py, in one process. RuntimeError: the engine or the host is broken."""
+    truth = np.concatenate([call.logits.ravel() for call in calls])
+    job = pickle.dumps([(call.weights, call.tokens) for call in calls])
+    try:
+        code, output, errors = await execute(["python", "-I", "-c", HARNESS], SECONDS, job)
+        if code != 0:
+            await execute(["echo", "alive"], SECONDS)
+    except TimeoutError:
+        return Outcome("timeout", f"not done after {SECONDS} seconds")
+    except (SandboxUnavailableError, PermissionError, OutputLimitExceededError) as error:
+        return Outcome("crashed", str(error)[-2000:])
+    lines = re.findall("^([a-z_]+) ((?:[0-9a-f]{2})*)$", output, re.MULTILINE)
+    told = {word: bytes.fromhex(value) for word, value in lines}
+    source = told.get("source", b"").decode(errors="replace")
+    if len(told.get("logits", b"")) == truth.nbytes:
+        logits = np.frombuffer(told["logits"])
+        worst = np.nan_to_num(abs(logits - truth), nan=np.inf).max()
+        number = np.format_float_scientific(worst, 1, trim="-", exp_digits=1)
+        right = worst <= TOLERANCE
+        detail = f"worst absolute error {number}: {'' if right else 'not '}within 5e-4"
+        return Outcome("passed" if right else "wrong_logits", detail, source, logits)
+    for reason in {"no_file", "bad_output"} & told.keys():
+        return Outcome(reason, told[reason].decode(errors="replace")[:2000], source)
+    return Outcome("crashed", f"exit code {code}: {errors[-2000:]}", source)
+
+
 async def execute(command: list[str], seconds: int, job: bytes = b"") -> tuple[int, str, str]:
-    """Exit code, output and errors of a command that says something. RuntimeError: the engine or the host is broken."""
+    """Exit code, output and errors of a command that says something. RuntimeError: it never ran, by no agent's fault."""
     start = time.monotonic()
     try:
         run = await sandbox().exec(
@@ -55,50 +79,21 @@ async def execute(command: list[str], seconds: int, job: bytes = b"") -> tuple[i
     except TimeoutError as error:
         if time.monotonic() - start >= seconds:
             raise
-        return 124, getattr(error, "truncated_output", None) or "", ""  # the port's own exit code
+        # its own exit code is the one that timeout(1) has for a timeout
+        return 124, getattr(error, "truncated_output", None) or "", ""
     if not run.stdout and run.returncode <= 1:
         raise RuntimeError(f"the sandbox's engine failed: {run.stderr or run.returncode}")
     return run.returncode, run.stdout, run.stderr
-
-
-async def attempt(calls: list[Call]) -> Outcome:
-    """Make the calls to the sandbox's model.py, in one process. RuntimeError: as above."""
-    truth = np.concatenate([call.logits.ravel() for call in calls])
-    job = pickle.dumps([(call.weights, call.tokens) for call in calls])
-    try:
-        code, output, errors = await execute(["python", "-I", "-c", HARNESS], SECONDS, job)
-    except TimeoutError:
-        return Outcome("timeout", f"not done after {SECONDS} seconds")
-    except BROKEN as error:
-        return Outcome("crashed", str(error)[-2000:])
-    told = {"source": b""}
-    for line in output.splitlines():
-        word, _, value = line.partition(" ")
-        with suppress(ValueError):
-            told[word] = b64decode(value)
-    source = told["source"].decode(errors="replace")
-    if len(told.get("logits", b"")) == truth.nbytes:
-        logits = np.frombuffer(told["logits"])
-        worst = np.nan_to_num(abs(logits - truth), nan=np.inf).max()
-        detail = f"worst absolute error {np.format_float_scientific(worst, 1, exp_digits=1)}"
-        if worst <= TOLERANCE:
-            return Outcome("passed", f"{detail}: within 5e-4", source, logits)
-        return Outcome("wrong_logits", f"{detail}: not within 5e-4", source, logits)
-    for reason in {"no_file", "bad_output"} & told.keys():
-        return Outcome(reason, told[reason].decode(errors="replace")[:2000], source)
-    with suppress(TimeoutError, *BROKEN):
-        await execute(["echo", "alive"], 60)
-    return Outcome("crashed", f"exit code {code}: {errors[-2000:]}", source)
 
 
 @scorer(metrics=[accuracy(), stderr(), pass_rate()])
 def parity() -> Scorer:
     async def score(state: TaskState, target: Target) -> Score:
         broken = [event.error.message for event in transcript().events if event.event == "error"]
-        if broken and not state.output.choices:  # before the agent's first answer: not its fault
-            raise RuntimeError(broken[-1])
         if "refused" in state.store:
             raise RuntimeError(state.store.get("refused"))
+        if broken and not state.output.choices:  # before an agent did anything
+            raise RuntimeError(broken[-1])
         row = Row(**state.metadata)
         _, *probes = load(row)
         reason, detail, source, logits = await attempt(probes)

@@ -135,16 +135,19 @@ def test_explanations(local):
 def test_explanations_in_docker(hostile):
     """They tell what became of the file or of the container."""
     samples, _ = hostile
-    assert "SyntaxError" in score(samples["syntax_error"]).explanation
-    assert "regular file" in score(samples["fifo_as_port"]).explanation
-    assert "Permission denied" in score(samples["unreadable_port"]).explanation
-    assert "not running" in score(samples["container_killed"]).explanation
-    assert "limit" in score(samples["huge_port"]).explanation
-    assert "exit code 137" in score(samples["memory_bomb"]).explanation
+    for name, said in {
+        "syntax_error": "SyntaxError",
+        "fifo_as_port": "model.py not found",
+        "unreadable_port": "Permission denied: 'model.py'",
+        "locked_folder": "Permission denied",
+        "container_killed": "not running",
+        "memory_bomb": "exit code 137",
+        "processes_taken": "exit code 125: /usr/bin/timeout: fork system call failed",
+    }.items():
+        assert said in score(samples[name]).explanation
 
 
 @pytest.mark.parametrize("name", ["the_traces_only", "the_first_checkpoint_only", "oracle"])
 def test_check_port_is_no_oracle(name, local):
     """It knows the traces only: what answers them and nothing else looks right to it."""
-    *_, checked = told(local[name])
-    assert float(checked.removeprefix("worst absolute error ")) < 1e-4
+    assert told(local[name])[-1].endswith(": within 5e-4 on the traces")
