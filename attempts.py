@@ -12,7 +12,7 @@ from inspect_ai.log import (
     list_eval_logs,
     read_eval_log,
     read_eval_log_sample_summaries,
-    read_eval_log_samples,
+    read_eval_log_samples_by_id,
 )
 from inspect_ai.scorer import value_to_float
 
@@ -86,7 +86,8 @@ def read_one(name: str) -> tuple[EvalLog | None, pd.DataFrame, str]:
         samples, invalid = read_eval_log_sample_summaries(name), set()
         if header.invalidated:  # which ones, a summary does not say
             large = {"messages", "events", "store", "attachments", "timelines"}
-            full = read_eval_log_samples(name, all_samples_required=False, exclude_fields=large)
+            which = [(sample.id, sample.epoch) for sample in samples]
+            full = read_eval_log_samples_by_id(name, which, exclude_fields=large)
             invalid = {sample.uuid for sample in full if sample.invalidation}
     except UNREADABLE as error:
         return None, pd.DataFrame(), f"not an Inspect log, or a broken one ({first_line(error)})"

@@ -39,7 +39,7 @@ def settings(log: EvalLog) -> dict[str, Any]:
         limits["token_limit"] = f"{spec.config.token_limit_type}:{limits['token_limit']}"
     config = spec.model_generate_config.model_dump(exclude=INCIDENTAL)
     given = {"model_base_url": spec.model_base_url} | limits | config
-    given |= spec.config.model_dump(include=POLICIES) | {"model_roles": spec.model_roles}
+    given |= spec.config.model_dump(include=POLICIES) | spec.model_dump(include={"model_roles"})
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -102,13 +102,15 @@ def as_option(name: str, value: Any) -> list[str]:
         value = f"{value[0] + 1}-{value[1]}"  # a log counts from 0, the command line from 1
     if name == "logit_bias":
         value = [f"{token}={bias}" for token, bias in value.items()]
-    return [f"--{option}", ",".join(map(str, value)) if isinstance(value, list) else as_text(value)]
+    if isinstance(value, list):
+        value = ",".join(map(str, value))
+    return [f"--{option}", json.dumps(value) if isinstance(value, dict) else str(value)]
 
 
 def as_text(value: Any) -> str:
-    """YAML that reads as this value again: plain where it can be."""
-    plain = isinstance(value, str) and yaml.safe_load(value) == value
-    return value if plain else json.dumps(value, default=str)
+    """YAML on one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def here(path: str) -> str:

@@ -26,7 +26,9 @@ from difficulty.find_rates import Posterior, fit
 from reference.architecture import RARITY
 
 SURE = 0.95
+MOST_ROWS = 40
 BAND_IN_WORDS = f"{BAND[0]:.0%} to {BAND[1]:.0%}"
+RATES = ["measured", "predicted", "rate"]  # columns that are drawn
 EFFORT = ["minutes", "turns", "tokens", "output tokens", "US dollars"]
 
 
@@ -40,14 +42,23 @@ def expected(draws: np.ndarray) -> tuple[float, float, float]:
     return low, draws.mean(), high
 
 
-def each_row(attempts: pd.DataFrame, posterior: Posterior) -> tuple[pd.DataFrame, np.ndarray]:
-    """Measured rates beside those that the find rates of all attempts let expect; draws of the rate of all rows."""
-    frame = attempts.groupby(["departures", "id"])["passed"].agg(["sum", "count"]).reset_index()
-    told = attempts.drop_duplicates("id").set_index("id")["told"]
-    draws = posterior.pass_rates([told[row].departures for row in frame["id"]])
-    frame["measured"] = [counted(*pair) for pair in zip(frame.pop("sum"), frame["count"])]
-    frame["predicted"] = [expected(rates) for rates in draws.T]
-    return frame.rename(columns={"count": "attempts"}), draws.mean(1)
+def by_row(attempts: pd.DataFrame, posterior: Posterior) -> pd.DataFrame:
+    """Measured rates beside those that the find rates of all attempts let expect; if rows are many, of the rows with
+    as many departures."""
+    keys = ["id", "departures"] if attempts["id"].nunique() <= MOST_ROWS else ["departures"]
+    lines = []
+    for key, part in attempts.groupby(keys):
+        line = dict(
+            zip(keys, key), attempts=len(part), measured=counted(part["passed"].sum(), len(part))
+        )
+        lines.append(line | {"predicted": expected(row_rates(part, posterior))})
+    return pd.DataFrame(lines).sort_values("departures")
+
+
+def row_rates(attempts: pd.DataFrame, posterior: Posterior) -> np.ndarray:
+    """Draws of the pass rate of the rows that were tried, each row counting once."""
+    rows = attempts.drop_duplicates("id")["told"]
+    return posterior.pass_rates([told.departures for told in rows]).mean(1)
 
 
 def found(attempts: pd.DataFrame, posterior: Posterior) -> pd.DataFrame:
@@ -60,9 +71,10 @@ def found(attempts: pd.DataFrame, posterior: Posterior) -> pd.DataFrame:
         ends += [(name, kind) for kind, names in kinds.items() for name in names]
     frame = pd.crosstab(*np.transpose(ends), rownames=["departure"], colnames=[""])
     frame = frame.reindex(columns=["found", "missed", "other value", "not told"], fill_value=0)
+    frame.insert(0, "hidden in", frame.sum(axis=1))
     rates = {name: expected(draws) for name, draws in posterior.find_rates().items()}
-    frame["find rate"] = [rates[name] for name in frame.index]
-    return frame.sort_values("find rate", key=lambda rates: rates.str[1]).reset_index()
+    frame["rate"] = [rates[name] for name in frame.index]
+    return frame.sort_values("rate", key=lambda rates: rates.str[1]).reset_index()
 
 
 def right(attempts: pd.DataFrame) -> pd.DataFrame:
@@ -70,7 +82,7 @@ def right(attempts: pd.DataFrame) -> pd.DataFrame:
     tell = attempts["right"].dropna()
     parts = tell.explode().value_counts()
     rates = [counted(number, len(tell)) for number in parts]
-    return pd.DataFrame({"part": parts.index, "failures": parts, "right": rates})
+    return pd.DataFrame({"part": parts.index, "right in": parts, "rate": rates})
 
 
 def advice(logs: list[EvalLog], attempts: pd.DataFrame, rates: np.ndarray) -> tuple[str, str]:
@@ -91,10 +103,10 @@ def advice(logs: list[EvalLog], attempts: pd.DataFrame, rates: np.ndarray) -> tu
 
 
 def table(frame: pd.DataFrame) -> str:
-    """In Markdown."""
+    """In Markdown; nothing if there is nothing to tell."""
     cells = frame.map(text).to_numpy().tolist()
     lines = [[*frame.columns], ["---"] * len(frame.columns), *cells]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) if cells else ""
 
 
 def text(value: Any) -> str:
@@ -106,27 +118,30 @@ def text(value: Any) -> str:
     return str(value)
 
 
-def draw(path: Path, panels: dict[str, pd.DataFrame]) -> None:
-    """Rates with their intervals, on white so that they read on dark pages too; the band in green. panels: title ->
-    names in the first column, rates in all columns of tuples."""
+def draw(path: Path, panels: dict[str, pd.DataFrame], band: bool) -> None:
+    """Rates with their intervals, on white so that they read on dark pages too. panels: title -> frame with names in its
+    first column; every column of rates is drawn."""
     sizes = [len(frame) + 2 for frame in panels.values()]
-    size = (7, 0.25 * sum(sizes) + 0.6)
+    size = (7, 0.27 * sum(sizes) + 0.6)
     figure, grid = plt.subplots(
         len(panels), figsize=size, height_ratios=sizes, squeeze=False, layout="constrained"
     )
     for axes, (title, frame) in zip(grid[:, 0], panels.items()):
-        axes.axvspan(100 * BAND[0], 100 * BAND[1], color="#d9ead3")
-        rates = [name for name in frame if isinstance(frame[name].iloc[0], tuple)]
-        for name, colour, shift in zip(rates, ("#1f5fa8", "#b5531c"), (-0.15, 0.15)):
-            low, rate, high = 100 * np.transpose(frame[name].tolist())
-            places = np.arange(len(frame)) + shift
-            axes.hlines(places, low, high, color=colour, linewidth=3, alpha=0.5)
-            axes.plot(rate, places, "o", color=colour, label=name)
+        for column, colour, shift in zip(
+            RATES, ("#1f5fa8", "#b5531c", "#1f5fa8"), (-0.12, 0.12, 0)
+        ):
+            if column in frame:
+                low, rate, high = 100 * np.transpose(frame[column].tolist())
+                places = np.arange(len(frame)) + shift
+                axes.hlines(places, low, high, color=colour, linewidth=3, alpha=0.5)
+                axes.plot(rate, places, "o", color=colour, label=column)
+        if band:
+            axes.axvspan(100 * BAND[0], 100 * BAND[1], color="#d9ead3", label="the band")
         axes.set_yticks(range(len(frame)), frame.iloc[:, 0], fontsize=8)
         axes.set(title=title, xlim=(-2, 102))
         axes.invert_yaxis()
-        axes.legend(fontsize=8)
-    axes.set_xlabel("% of attempts, with 95% intervals; green: 10 to 40%")
+        axes.legend(fontsize=8, loc="lower right")
+    axes.set_xlabel("%, with 95% intervals")
     figure.savefig(path, dpi=150, facecolor="white")
     plt.close(figure)
 
@@ -134,17 +149,17 @@ def draw(path: Path, panels: dict[str, pd.DataFrame]) -> None:
 def one_model(logs: list[EvalLog], attempts: pd.DataFrame) -> tuple[str, list[str], dict]:
     """Verdict and next command; what report.md says below them; title -> rates for the pictures."""
     posterior = fit([*attempts["told"]], RARITY)
-    rows, rates = each_row(attempts, posterior)
+    rows, rates = by_row(attempts, posterior), row_rates(attempts, posterior)
     departures, parts = found(attempts, posterior), right(attempts)
     failed, limited = attempts[~attempts["passed"]], int(attempts["limited"].sum())
     tried, passed = len(attempts), len(attempts) - len(failed)
     likely, (what, following) = in_band(rates).mean(), advice(logs, attempts, rates)
     verdict = (
         f"{passed} of {tried} attempts passed: {text(counted(passed, tried))}. That the rate of these "
-        f"{len(rows)} variants is {BAND_IN_WORDS} has a probability of {likely:.0%}. {limited} attempts "
+        f"{attempts['id'].nunique()} variants is {BAND_IN_WORDS} has a probability of {likely:.0%}. {limited} attempts "
         f"were ended by a limit{': THE RATES ARE NOT VALID, raise it' * (limited > 0)}."
     )
-    effort = attempts.groupby("passed", sort=False)[EFFORT].mean().reset_index()
+    effort = attempts.groupby(attempts["passed"].map({True: "passes", False: "failures"}))[EFFORT]
     sections = [
         f"{verdict} {what}:\n\n```\n{following}\n```",
         table(rows),
@@ -152,10 +167,13 @@ def one_model(logs: list[EvalLog], attempts: pd.DataFrame) -> tuple[str, list[st
         table(departures),
         f"What ports did that the original does not: {numbers(failed['added'].explode())}",
         table(parts),
-        "What an attempt took, on average:",
-        table(effort),
+        table(effort.mean().reset_index(names="means of")),
     ]
-    panels = {"rate of each row": rows, "found": departures, "right in failures": parts}
+    panels = {
+        "rate of each row": rows,
+        "departures found": departures,
+        "parts right in failures": parts,
+    }
     return f"{verdict} {what}:\n  {following}", sections, panels
 
 
@@ -167,7 +185,9 @@ def numbers(names: pd.Series) -> str:
 def write(headers: Sequence[EvalLog], every: pd.DataFrame, notes: list[str], out: Path) -> str:
     """Writes report.md and its pictures; returns the main lines."""
     out.mkdir(parents=True, exist_ok=True)
-    lines, main_lines, band, findings = ["# Report", *(f"- {note}" for note in notes)], [], {}, {}
+    lines, main_lines = ["# Report", *(f"- {note}" for note in notes)], []
+    band: dict[str, pd.DataFrame] = {}
+    findings: dict[str, pd.DataFrame] = {}
     for name, attempts in every.groupby("model", sort=False):
         logs = [log for log in headers if label(log) == name]
         main_line, sections, panels = one_model(logs, attempts)
@@ -175,10 +195,10 @@ def write(headers: Sequence[EvalLog], every: pd.DataFrame, notes: list[str], out
         lines += [f"## {name}", *sections]
         band[name] = panels.pop("rate of each row")
         findings |= {f"{name}: {title}": f for title, f in panels.items() if len(f)}
-    draw(out / "band.png", band)
-    draw(out / "found.png", findings)
+    draw(out / "band.png", band, True)
+    draw(out / "found.png", findings, False)
     lines += ["![rates and the band](band.png)", "![what was found and what was right](found.png)"]
-    (out / "report.md").write_text("\n\n".join(lines) + "\n", encoding="utf-8")
+    (out / "report.md").write_text("\n\n".join(filter(None, lines)) + "\n", encoding="utf-8")
     return "\n".join(main_lines)
 
 
