@@ -46,8 +46,15 @@ MOVES = (  # choices that are changed together
     ("temperature_interval",),
     ("score_softcap", "sinks"),
     ("rope_pairing", "rotary_fraction", "rope_theta", "rope_reversed"),
-    ("nope_every", "alibi", "pattern_first"),
-    ("sliding_window", "global_every", "pattern_first", *EXTENSIONS, "local_theta", "scaled_layers"),
+    ("nope_every", "pattern_first"),
+    (
+        "sliding_window",
+        "global_every",
+        "pattern_first",
+        *EXTENSIONS,
+        "local_theta",
+        "scaled_layers",
+    ),
 )
 BASELINES = {name: settings[0] for name, settings in SETTINGS.items()}
 RANGES = {
