@@ -49,7 +49,11 @@ def mistake(random: np.random.Generator, original: Reading) -> dict:
     if name not in hidden or kind == 1:
         return {name: others[random.integers(len(others))]}
     if kind == 2 and type(setting) in (int, float) and setting:
-        near = [setting - 1, setting + 1] if isinstance(setting, int) else [1 / setting, 1.03 * setting]
+        near = (
+            [setting - 1, setting + 1]
+            if isinstance(setting, int)
+            else [1 / setting, 1.03 * setting]
+        )
         return {name: near[random.integers(2)]}
     return {name: baseline}
 
@@ -76,7 +80,15 @@ def attempt(job: tuple[int, int, str]) -> dict:
     named = {n for n, s in vars(found or original).items() if s != getattr(original, n)}
     wrongly = bool((named - mistakes) & departures(original).keys())
     beside = "beside another" if known and number % 2 else ""
-    return {"port": f"{known or f'{len(mistakes)} random'} {beside}", "departures": count, "named": named == mistakes, "unknown": not found, "wrongly missed": wrongly, "seconds": seconds, "what": f"{original}|{port}|{mistakes}|{named}"}
+    return {
+        "port": f"{known or f'{len(mistakes)} random'} {beside}",
+        "departures": count,
+        "named": named == mistakes,
+        "unknown": not found,
+        "wrongly missed": wrongly,
+        "seconds": seconds,
+        "what": f"{original}|{port}|{mistakes}|{named}",
+    }
 
 
 def shows(calls: list[Call], original: Reading, port: Reading, name: str) -> bool:

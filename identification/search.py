@@ -91,7 +91,9 @@ class Reading(Architecture):
     slip: str | None = None
 
 
-def answer(port: Reading, weights: Weights, tokens: np.ndarray, original: Architecture) -> np.ndarray:
+def answer(
+    port: Reading, weights: Weights, tokens: np.ndarray, original: Architecture
+) -> np.ndarray:
     """Logits of a port, from a checkpoint of the original. KeyError, ValueError: it wants other parameters."""
     architecture: Architecture = port
     if original.heads and port.block != original.block:
