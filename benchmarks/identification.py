@@ -7,22 +7,19 @@ with a value of no menu, or one added. Then the mistakes that porters are known 
 is missed. A port is named if all its mistakes are, and nothing else; what makes no difference is no mistake.
 """
 
-import argparse
 import sys
 import time
-from multiprocessing import Pool
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from identification.search import EXACT, Reading, answer, identify  # noqa: E402
-from reference.architecture import SETTINGS, departures  # noqa: E402
-from reference.variant import Call, build  # noqa: E402
-from variants.draw import draw_architecture  # noqa: E402
-from variants.rules import conflicts  # noqa: E402
+from identification.search import EXACT, Reading, answer, identify
+from reference.architecture import SETTINGS, departures
+from reference.variant import Call, build
+from variants.draw import draw_architecture
+from variants.rules import conflicts
 
 KNOWN = {  # what the original has, and what the port makes of it
     "rotary_fraction .25 for .5": ({"rotary_fraction": 0.5}, {"rotary_fraction": 0.25}),
