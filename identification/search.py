@@ -47,14 +47,7 @@ MOVES = (  # choices that are changed together
     ("score_softcap", "sinks"),
     ("rope_pairing", "rotary_fraction", "rope_theta", "rope_reversed"),
     ("nope_every", "alibi", "pattern_first"),
-    (
-        "sliding_window",
-        "global_every",
-        "pattern_first",
-        *EXTENSIONS,
-        "local_theta",
-        "scaled_layers",
-    ),
+    ("sliding_window", "global_every", "pattern_first", *EXTENSIONS, "local_theta", "scaled_layers"),
 )
 BASELINES = {name: settings[0] for name, settings in SETTINGS.items()}
 RANGES = {
