@@ -22,12 +22,13 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.util import sandbox
 from scipy.special import expit, logit
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # Inspect loads this file by its path
+sys.path.insert(0, str(Path(__file__).parents[1]))  # Inspect loads this file by its path
 
 from identification.port import port
 from identification.search import recover
 from reference.architecture import SETTINGS, departures
+
+ROOT = Path(__file__).parents[1]
 
 
 def shares(knowledge: float | dict[str, float], spread: float = 0.0) -> dict[str, float]:

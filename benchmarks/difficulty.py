@@ -3,13 +3,14 @@
     python benchmarks/difficulty.py --runs 200
 
 A solver finds choice i with probability sigmoid(a + b_i + t). Its mean find rate is uniform in .15 to .93, the standard
-deviation of b_i in .5 to 2, that of t in 0 to 1.2, and the probability that nothing else goes wrong in .7 to 1. The
-correlation of b_i and rarity is .5, or 0, or -.5. Of attempts that fail 20% tell nothing, 20% that one of two
-departures is missed, the others all. Only runs count in which at least ten of the variants are in the band.
+deviation of b_i in .5 to 2, that of t in 0 to 1.2, and the probability that nothing else goes wrong in .7 to 1. Of
+failed attempts 60% tell all; 20% tell half of it, and of two departures only whether one of them is missed; 20% tell
+nothing. Only runs count in which at least ten of the variants that can be drawn are in the band.
 """
 
 import argparse
 import sys
+from dataclasses import replace
 from multiprocessing import Pool
 from pathlib import Path
 
@@ -30,7 +31,12 @@ from reference.architecture import RARITY  # noqa: E402
 NAMES = list(RARITY)
 COMMON = np.array([{"common": 1, "uncommon": 0, "rare": -1}[rarity] for rarity in RARITY.values()])
 COMMON = (COMMON - COMMON.mean()) / COMMON.std()
-PRIORS = {"says half of it": 0.5, "says nothing": 0.0, "turned round": -0.5}  # correlations
+WORLDS = {  # the correlation of b_i and rarity; the share of misses that are not told
+    "rarity says half": (0.5, 0),
+    "rarity says nothing": (0, 0),
+    "rarity turned round": (-0.5, 0),
+    "half of the misses untold": (0.5, 0.5),
+}
 BUDGETS = (20, 40, 80)
 LUCK = np.random.default_rng(0).normal(size=2000)
 
@@ -38,12 +44,12 @@ LUCK = np.random.default_rng(0).normal(size=2000)
 class Solver:
     """One that is known exactly."""
 
-    def __init__(self, rng: np.random.Generator, correlation: float):
+    def __init__(self, rng: np.random.Generator, correlation: float, untold: float):
         mean, spread = rng.uniform(0.15, 0.93), rng.uniform(0.5, 2)
-        self.rng, self.luck, self.care = rng, rng.uniform(0, 1.2), rng.uniform(0.7, 1)
+        self.luck, self.care = rng.uniform(0, 1.2), rng.uniform(0.7, 1)
+        self.rng, self.untold, self.attempts = rng, untold, list[Attempt]()
         own = np.sqrt(1 - correlation**2) * rng.normal(size=len(NAMES))
         ease = spread * (correlation * COMMON + own)
-        self.attempts: list[Attempt] = []
         self.logits = ease + brentq(lambda a: self.finds(a + ease).mean() - mean, -20, 20)
 
     def finds(self, logits: np.ndarray) -> np.ndarray:
@@ -56,23 +62,25 @@ class Solver:
 
     def attempt(self, variant: Variant) -> Attempt:
         """One more, which is kept."""
-        self.attempts.append(self.one(variant))
-        return self.attempts[-1]
-
-    def one(self, variant: Variant) -> Attempt:
-        names, luck = sorted(variant), self.luck * self.rng.normal()
+        names, luck = np.array(sorted(variant)), self.luck * self.rng.normal()
         chances = expit(self.logits[[NAMES.index(name) for name in names]] + luck)
-        found = frozenset(np.array(names)[self.rng.random(len(names)) < chances].tolist())
-        missed = variant - found
-        if not missed and self.rng.random() < self.care:
-            return Attempt(variant, True, variant)
-        told = self.rng.random()
-        if told < 0.2:
-            return Attempt(variant, False)
-        if told < 0.4 and missed:
-            two = frozenset([self.rng.choice(sorted(missed)), self.rng.choice(names)])
-            return Attempt(variant, False, found - two, one_of=(two,))
-        return Attempt(variant, False, found, missed)
+        found = self.some(names, chances)
+        missed, passed = variant - found, found == variant and self.rng.random() < self.care
+        attempt, told = Attempt(variant, bool(passed), found, missed), self.rng.random()
+        if not passed and told < 0.2:
+            attempt = Attempt(variant, False)
+        elif not passed and told < 0.4:
+            two = frozenset(self.rng.permutation(names)[:2].tolist())
+            known = self.some(names, 0.5) - two | (two & found if two <= found else frozenset())
+            lists = (two,) if two & missed else ()
+            attempt = Attempt(variant, False, found & known, missed & known, lists)
+        if self.untold and not attempt.one_of:
+            attempt = replace(attempt, missed=missed & self.some(names, 1 - self.untold))
+        self.attempts.append(attempt)
+        return attempt
+
+    def some(self, names: np.ndarray, chances: np.ndarray | float) -> Variant:
+        return frozenset(names[self.rng.random(len(names)) < chances].tolist())
 
 
 def calibrated(solver: Solver, variants: list[Variant], budget: int):
@@ -112,45 +120,35 @@ def by_trying(solver: Solver, variants: list[Variant], budget: int):
     return dataset, interval(passed, max(1, tries * len(dataset)))
 
 
-RULES = {
-    "calibrate.py": calibrated,
-    "a rung by its rate": by_rung,
-    "each variant 8 times": by_trying,
-}
+RULES = {"calibrate.py": calibrated, "a rung": by_rung, "each 8 times": by_trying}
+CASES = [("calibrate.py", world) for world in WORLDS]
+CASES += [(rule, next(iter(WORLDS))) for rule in RULES if rule != "calibrate.py"]
 
 
-def run(seed: int) -> list[dict]:
-    """Every prior, rule and budget, on solvers of one seed."""
+def run(seed: int) -> pd.DataFrame:
+    """All cases, on solvers of one seed."""
     results = []
-    for rarity, correlation in PRIORS.items():
+    for rule, world in CASES:
         rng = np.random.default_rng(seed)
         variants = candidates(rng)
-        state = rng.bit_generator.state
-        for rule, choose in RULES.items():
-            rng.bit_generator.state = state  # the same solver
-            solver = Solver(rng, correlation)
-            if in_band(np.array([solver.rate(v) for v in variants])).sum() < LEAST:
-                break
-            for budget in BUDGETS:
-                if rule != "calibrate.py":
-                    solver.attempts.clear()  # it does not go on: all attempts are anew
-                dataset, (low, high) = choose(solver, variants, budget)
-                truth = np.array([solver.rate(variant) for variant in dataset] or [np.nan])
-                mean = truth.mean()
-                results.append(
-                    {
-                        "rule": rule,
-                        "rarity": rarity,
-                        "at most": budget,
-                        "attempts": len(solver.attempts),
-                        "mean in band": BAND[0] <= mean <= BAND[1],
-                        "variants in band": in_band(truth).mean(),
-                        "interval holds it": low <= mean <= high,
-                        "width": high - low,
-                        "variants": len(dataset),
-                    }
-                )
-    return results
+        solver = Solver(rng, *WORLDS[world])
+        if in_band(np.array([solver.rate(variant) for variant in variants])).sum() < LEAST:
+            continue
+        for budget in BUDGETS:
+            if rule != "calibrate.py":
+                solver.attempts.clear()  # only ours goes on from those that were made
+            dataset, (low, high) = RULES[rule](solver, variants, budget)
+            truth = np.array([solver.rate(variant) for variant in dataset] or [np.nan])
+            result = {
+                "mean in band": BAND[0] <= truth.mean() <= BAND[1],
+                "variants in band": in_band(truth).mean(),
+                "interval holds": low <= truth.mean() <= high,
+                "its width": high - low,
+                "attempts": len(solver.attempts),
+                "variants": len(dataset),
+            }
+            results.append({"rule": rule, "world": world, "at most": budget} | result)
+    return pd.DataFrame(results)
 
 
 def main() -> None:
@@ -159,11 +157,9 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args()
     with Pool(options.processes) as pool:
-        jobs = pool.imap(run, range(options.runs))
-        results = pd.concat(map(pd.DataFrame, track(jobs, "runs", options.runs)))
-    table = results.groupby(["rule", "rarity", "at most"], sort=False).mean()
-    table.insert(0, "runs", results.groupby(["rule", "rarity", "at most"], sort=False).size())
-    print(table.round(2).to_string())
+        results = pd.concat(track(pool.imap(run, range(options.runs)), "runs", options.runs))
+    groups = results.groupby(["rule", "world", "at most"], sort=False)
+    print(groups.mean().assign(runs=groups.size()).round(2).to_string())
 
 
 if __name__ == "__main__":

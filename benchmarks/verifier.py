@@ -17,7 +17,8 @@ TESTS = {  # what is counted: test module, function
     "attacks rejected": ("test_attacks", "test_attack"),
     "attacks rejected, that hang": ("test_attacks", "test_attack_that_hangs"),
     "attacks rejected, in Docker": ("test_attacks", "test_attack_in_docker"),
-    "architectures matched": ("test_transformers", "test_architecture"),
+    "models of transformers matched, unmodified": ("test_transformers", "test_unmodified_model"),
+    "models of transformers matched, adapted": ("test_transformers", "test_adapted_model"),
 }
 ENDS = ("failure", "error", "skipped")  # of a test that did not pass, in the report
 

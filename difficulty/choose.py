@@ -27,6 +27,7 @@ SHARE: Final = 0.8  # least share of the variants that are expected in the band
 HOPELESS: Final = (
     0.02  # probability that enough variants are in the band, below which the search ends
 )
+NEAR: Final = 0.12  # what a rate may be off by (root mean square)
 
 
 @dataclass(frozen=True)
@@ -102,3 +103,9 @@ def thompson(new: Sequence[int], inside: np.ndarray) -> list[int]:
             order.append(int(rng.choice(options)))
             left.remove(order[-1])
     return order
+
+
+def near(posterior: Posterior, variants: Sequence[Variant], rate: float) -> list[Variant]:
+    """Those whose pass rate is likely near this one, the nearest first."""
+    off = np.sqrt(((posterior.pass_rates(variants) - rate) ** 2).mean(0))
+    return [variants[n] for n in np.argsort(off, kind="stable") if off[n] <= NEAR]

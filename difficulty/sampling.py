@@ -5,7 +5,11 @@ from collections.abc import Callable
 import numpy as np
 from scipy.optimize import minimize
 
-CHAINS, STEPS, KEPT = 100, 40, (20, 30, 40)  # the states of every chain after these steps are kept
+CHAINS, STEPS, KEPT = (
+    60,
+    40,
+    (20, 25, 30, 35, 40),
+)  # the states of every chain after these steps are kept
 
 
 def posterior_draws(

@@ -29,6 +29,7 @@ REASONS = {
 IN_DOCKER = [name for name, file in FILES.items() if file.suffix == ".sh"]
 HANGS = [name for name in FILES if name not in IN_DOCKER and REASONS[name] == ["timeout"]]
 LOCAL = [name for name in FILES if name not in IN_DOCKER and name not in HANGS]
+CHANGES = {"growing_port", "daemon_writes_the_result"}  # races
 HONEST = [write({"model.py": RIGHT}), CHECK, SUBMIT]
 
 
@@ -41,7 +42,7 @@ def run(names: list[str], log_dir: Path, **options) -> dict:
             scripts[name] = [write({"model.py": text, "port.py": RIGHT}), CHECK, SUBMIT]
         else:
             both = write({"model.py": RIGHT, "port.py": RIGHT})
-            scripts[name] = [both, ("bash", {"command": text}), SUBMIT]
+            scripts[name] = [both, ("bash", {"command": text}), CHECK, SUBMIT]
     return run_cases(scripts | {"honest": HONEST}, log_dir, **options)
 
 
@@ -76,6 +77,13 @@ def check_rejected(name: str, sample):
     reason, detail = score(sample).explanation.split(": ", 1)
     assert reason in REASONS[name] and 3 < len(detail) <= 2500
     assert leaked("\n".join(told(sample))) == set()
+    check_agreement(sample)
+
+
+def check_agreement(sample):
+    """check_port has told the agent of the same kind of fault: an exit code, a type, no file, an error, no time."""
+    _, detail = score(sample).explanation.split(": ", 1)
+    assert sample.id in CHANGES or told(sample)[-1].split()[0] == detail.split()[0]
 
 
 @pytest.mark.parametrize("name", LOCAL)
