@@ -5,7 +5,11 @@ from collections.abc import Callable
 import numpy as np
 from scipy.optimize import minimize
 
-CHAINS, STEPS, KEPT = 60, 40, (20, 25, 30, 35, 40)  # the states of every chain after these steps are kept
+CHAINS, STEPS, KEPT = (
+    60,
+    40,
+    (20, 25, 30, 35, 40),
+)  # the states of every chain after these steps are kept
 
 
 def posterior_draws(
@@ -27,7 +31,7 @@ def posterior_draws(
         value = float(point @ point / 2 - log_likelihood(point[None]).sum())
         return value, point - slopes(point).sum(1)
 
-    mode = minimize(loss, np.zeros(size), jac=True, options={"maxiter": 30}, method="L-BFGS-B").x
+    mode = minimize(loss, np.zeros(size), jac=True, options={"maxiter": 40}, method="L-BFGS-B").x
     # The information of observations is the outer product of their slopes (Berndt, Hall, Hall, Hausman 1974).
     information = slopes(mode)
     precision = np.eye(size) + information @ information.T
