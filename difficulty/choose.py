@@ -11,11 +11,9 @@ from typing import Final
 import numpy as np
 
 from difficulty.band import BAND
-from difficulty.find_rates import Attempt, Posterior, fit
+from difficulty.find_rates import Attempt, Posterior, Variant, fit
 from reference.architecture import RARITY, departures
 from variants.draw import draw_architecture
-
-Variant = frozenset[str]
 
 PILOT: Final = 8  # attempts on the ladder
 LADDER: Final = (1, 2, 4, 8)  # its departures

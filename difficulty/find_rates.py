@@ -11,9 +11,13 @@ and with probability `care` nothing else goes wrong. An attempt passes if all of
 This is the Rasch model of item response theory (Rasch 1960), with departures as items and a random effect of the
 attempt. The ease of a choice is what its rarity lets expect, plus a spread: ease_i = slope * rarity_i + spread * z_i.
 
-An attempt that passes tells that all were found. One that fails contributes, given t,
-    p_i for each departure found,  1 - p_i for each one missed,  1 - product of p_i for each list of which one is missed;
-and if none of these explains why it failed: 1 - care * product of p_i over the departures of which nothing is known.
+An attempt that passes tells that all were found. One that fails may tell nothing: 1 - pass rate of D. Or the diagnosis
+tells of some departures. It sees a find with probability f and a miss with probability m, which are learnt too: else
+rates would be wrong where one is seen more easily than the other. Given t, such an attempt contributes
+    f p_i for each departure seen to be found, m (1 - p_i) for each one seen to be missed,
+    1 - product of p_i for each list of departures of which at least one is missed,
+    u_i = (1 - f) p_i + (1 - m) (1 - p_i) for each one that is not told of;
+and if no miss is seen: 1 - care * product of (1 - f) p_i / u_i over those that are not told of, as it did not pass.
 
 Every parameter has a normal prior, after a transformation to the real line; difficulty/sampling.py draws from the
 posterior.
@@ -25,27 +29,30 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
-from scipy.special import expit, log_expit
+from scipy.special import expit
 
 from difficulty.sampling import posterior_draws
 
 RARITY: Final = {"common": 1.0, "uncommon": 0.0, "rare": -1.0}
 """What `slope` multiplies."""
-PRIOR: Final = np.array([(0.0, 1.5), (0.7, 0.7), (0.1, 0.5), (-0.7, 0.7), (2.2, 1.0)]).T
-"""Mean and standard deviation of ability, slope, log spread, log luck, logit care. z_i: 0 and 1."""
+PRIOR: Final = np.array([(0.0, 1.5), (0.7, 0.7), (0.1, 0.5), (-0.7, 0.7), *[(2.2, 1.0)] * 3]).T
+"""Mean and standard deviation of ability, slope, log spread, log luck; logits of care, f, m. z_i: 0 and 1."""
 NODES, WEIGHTS = hermegauss(5)  # E_t[f(t)] = sum of WEIGHTS * f(luck * NODES), Gauss-Hermite
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
+
+Variant = frozenset[str]
+"""The departures of a variant."""
 
 
 @dataclass(frozen=True)
 class Attempt:
     """What one attempt at a variant told of its departures."""
 
-    departures: frozenset[str]
+    departures: Variant
     passed: bool
-    found: frozenset[str] = frozenset()
-    missed: frozenset[str] = frozenset()
-    one_of: tuple[frozenset[str], ...] = ()
+    found: Variant = frozenset()
+    missed: Variant = frozenset()
+    one_of: tuple[Variant, ...] = ()
     """At least one of each is missed."""
 
     @classmethod
@@ -63,45 +70,68 @@ class Attempt:
 
 
 class Parameters:
-    """Draws of the model: ability, luck, care (S, 1) and ease (S, choices), from white (S, 5 + choices)."""
+    """Draws of the model from white (S, 7 + choices): ease (S, choices), all others (S, 1)."""
 
     def __init__(self, white: np.ndarray, rarity: np.ndarray):
         means, deviations = PRIOR
-        ability, slope, spread, luck, care = (means + deviations * white[:, :5]).T[..., None]
-        self.ability, self.luck, self.care = ability, np.exp(luck), expit(care)
-        self.ease = slope * rarity + np.exp(spread) * white[:, 5:]
+        few = len(means)
+        general = (means + deviations * white[:, :few]).T[..., None]
+        self.ability, slope, spread, luck, *logits = general
+        self.care, self.sees_find, self.sees_miss = map(probability, logits)
+        self.luck = np.exp(luck)
+        self.ease = slope * rarity + np.exp(spread) * white[:, few:]
 
-    def logits(self) -> np.ndarray:
-        """Of p_i(t) at the nodes of t: (S, nodes, choices)."""
-        return (self.ability + self.ease)[:, None] + (self.luck * NODES)[..., None]
+    def chances(self) -> np.ndarray:
+        """p_i(t) at the nodes of t: (S, nodes, choices)."""
+        return probability((self.ability + self.ease)[:, None] + (self.luck * NODES)[..., None])
+
+
+def probability(logits: np.ndarray) -> np.ndarray:
+    """Never 0 or 1, so that its logarithms are finite."""
+    return expit(np.clip(logits, -30, 30))
 
 
 class Evidence:
-    """Attempts as indicators: who was found or missed (attempts, choices), and lists of which one is missed."""
+    """Attempts as indicators (attempts, choices), and the lists of which one is missed (lists, choices)."""
 
     def __init__(self, attempts: Sequence[Attempt], names: Sequence[str]):
-        lists: list[tuple[int, Collection[str], bool]] = []
+        lists: list[tuple[int, Variant, bool, bool]] = []
+        untold = []
         for number, attempt in enumerate(attempts):
-            lists += [(number, names_of_list, False) for names_of_list in attempt.one_of]
+            tells = bool(attempt.found or attempt.missed or attempt.one_of)
+            rest = attempt.departures.difference(attempt.found, attempt.missed, *attempt.one_of)
+            untold.append(rest if tells else frozenset())
+            lists += [(number, names_of_list, False, False) for names_of_list in attempt.one_of]
             if not (attempt.passed or attempt.missed or attempt.one_of):
-                lists.append((number, attempt.departures - attempt.found, True))
+                lists.append((number, rest, True, tells))
         self.found = indicators([attempt.found for attempt in attempts], names)
         self.missed = indicators([attempt.missed for attempt in attempts], names)
+        self.untold = indicators(untold, names)
         self.passed = np.array([attempt.passed for attempt in attempts], bool)
-        self.lists = indicators([names_of_list for _, names_of_list, _ in lists], names)
-        self.careless = np.array([careless for *_, careless in lists], bool)
+        self.lists = indicators([names_of_list for _, names_of_list, _, _ in lists], names)
+        self.unexplained = np.array([unexplained for _, _, unexplained, _ in lists], bool)
+        self.seen = np.array([tells for *_, tells in lists], bool)[:, None] * self.lists
         self.owner = np.eye(len(attempts))[[number for number, *_ in lists]]
 
     def log_likelihood(self, parameters: Parameters) -> np.ndarray:
         """Of each draw and attempt: (S, attempts)."""
-        logits, care = parameters.logits(), parameters.care
-        found = log_expit(logits)  # and log(1 - p_i) = log_expit(-logit) = log p_i - logit
-        told = found @ (self.found + self.missed).T - logits @ self.missed.T  # (S, nodes, attempts)
-        all_right = np.exp(found @ self.lists.T) * np.where(self.careless, care, 1)[:, None]
-        not_all = np.log1p(-np.minimum(all_right, 1 - 1e-9))
-        told = told + not_all @ self.owner
+        care, sees_find, sees_miss = parameters.care, parameters.sees_find, parameters.sees_miss
+        chances = parameters.chances()
+        found, missed = np.log(chances), np.log(1 - chances)
+        unseen_find = found + np.log(1 - sees_find)[..., None]
+        untold = np.log(
+            (1 - sees_find[..., None]) * chances + (1 - sees_miss[..., None]) * (1 - chances)
+        )
+        told = found @ self.found.T + missed @ self.missed.T + untold @ self.untold.T
+
+        all_found = found @ self.lists.T + (unseen_find - untold - found) @ self.seen.T
+        all_right = np.exp(all_found) * np.where(self.unexplained, care, 1)[:, None]
+        told += np.log1p(-np.minimum(all_right, 1 - 1e-9)) @ self.owner  # (S, nodes, attempts)
+
+        seen = np.log(sees_find) * self.found.sum(1) + np.log(sees_miss) * self.missed.sum(1)
+        outcome = np.where(self.passed, np.log(care), seen)
         expected = np.einsum("n,sna->sa", WEIGHTS, np.exp(told))
-        return np.log(expected + 1e-300) + np.log(care) * self.passed  # never log 0
+        return outcome + np.log(expected + 1e-300)  # never log 0
 
 
 def indicators(sets: Sequence[Collection[str]], names: Sequence[str]) -> np.ndarray:
@@ -120,14 +150,14 @@ class Posterior:
 
     def pass_rates(self, variants: Sequence[Collection[str]]) -> np.ndarray:
         """(draws, variants). A variant is the set of its departures."""
-        found = log_expit(self.parameters.logits())
+        found = np.log(self.parameters.chances())
         members = indicators(variants, self.names).T
         expected = sum(w * np.exp(found[:, n] @ members) for n, w in enumerate(WEIGHTS))
         return self.parameters.care * expected
 
     def find_rates(self) -> dict[str, np.ndarray]:
         """Name -> draws of how often an attempt finds it: (draws,)."""
-        rates = np.einsum("n,snc->cs", WEIGHTS, expit(self.parameters.logits()))
+        rates = np.einsum("n,snc->cs", WEIGHTS, self.parameters.chances())
         return dict(zip(self.names, rates))
 
 

@@ -19,7 +19,7 @@ from variants.rules import conflicts
 NAMES = tuple("abcd")
 RARITIES = dict(zip(NAMES, ("common", "uncommon", "rare", "uncommon")))
 VARIANT = frozenset("abc")
-WHITE = st.lists(st.floats(-2, 2), min_size=9, max_size=9)
+WHITE = st.lists(st.floats(-2, 2), min_size=11, max_size=11)
 
 
 def parameters(white) -> Parameters:
@@ -37,6 +37,9 @@ def by_hand(attempt: Attempt, white) -> float:
     names, total = sorted(attempt.departures), 0.0
     t = np.linspace(-8, 8, 801)
     density = norm.pdf(t) * (t[1] - t[0])
+    seen = {True: model.sees_find[0, 0], False: model.sees_miss[0, 0]}
+    tells = attempt.found or attempt.missed or attempt.one_of
+    listed = frozenset().union(*attempt.one_of)
     finds = {
         n: expit(model.ability[0, 0] + model.ease[0, i] + luck * t) for i, n in enumerate(NAMES)
     }
@@ -48,6 +51,11 @@ def by_hand(attempt: Attempt, white) -> float:
         passes = care if len(found) == len(names) else 0
         fits = attempt.found <= found and not attempt.missed & found
         fits = fits and all(names_of_list - found for names_of_list in attempt.one_of)
+        for name in names if tells and not attempt.passed else []:
+            if name in attempt.found | attempt.missed:
+                chance *= seen[name in found]
+            elif name not in listed:
+                chance *= 1 - seen[name in found]
         total += chance * fits * (passes if attempt.passed else 1 - passes)
     return float(total)
 
@@ -74,14 +82,9 @@ def test_likelihood_is_the_probability_of_what_is_told(attempt, white):
 
 @settings(max_examples=25, deadline=None)
 @given(white=WHITE)
-def test_probabilities_of_all_that_can_happen_add_up(white):
-    outcomes = [Attempt(VARIANT, True, VARIANT)]
-    for hits in product([True, False], repeat=3):
-        found = frozenset(name for name, hit in zip("abc", hits) if hit)
-        outcomes.append(Attempt(VARIANT, False, found, VARIANT - found))
-    assert sum(likelihood(outcome, white) for outcome in outcomes) == pytest.approx(1)
-    told_nothing = likelihood(Attempt(VARIANT, False), white) + likelihood(outcomes[0], white)
-    assert told_nothing == pytest.approx(1)
+def test_pass_and_fail_are_all_that_can_happen(white):
+    passed, failed = Attempt(VARIANT, True, VARIANT), Attempt(VARIANT, False)
+    assert likelihood(passed, white) + likelihood(failed, white) == pytest.approx(1)
 
 
 @settings(max_examples=25, deadline=None)
@@ -99,7 +102,7 @@ def test_rates_of_a_variant_are_its_probability_to_pass(white):
 def test_order_of_attempts_does_not_matter():
     attempts = [Attempt(VARIANT, False, frozenset("a")), Attempt(VARIANT, True, VARIANT)]
     attempts.append(Attempt(frozenset("d"), False, frozenset(), frozenset("d")))
-    white = [0.3] * 9
+    white = [0.3] * 11
     forwards = Evidence(attempts, NAMES).log_likelihood(parameters(white))
     backwards = Evidence(attempts[::-1], NAMES).log_likelihood(parameters(white))
     np.testing.assert_allclose(forwards[:, ::-1], backwards)
@@ -140,21 +143,28 @@ def test_rarity_is_a_prior_that_attempts_overrule():
     assert finds["a"] < finds["c"]
 
 
-def test_posterior_recovers_a_known_solver():
+@pytest.mark.parametrize("sees_find, sees_miss", [(1, 1), (0, 1), (0.5, 0.2)])
+def test_posterior_recovers_a_known_solver(sees_find, sees_miss):
+    """Also where a diagnosis sees only misses, or few of them."""
     rng = np.random.default_rng(5)
     ease = dict(zip(RARITY, rng.normal(0.5, 1.2, len(RARITY))))
     variants = candidates(rng, 200)
     attempts = []
     for variant in variants[:100]:
-        found = frozenset(name for name in variant if rng.random() < expit(ease[name]))
+        found = frozenset(name for name in sorted(variant) if rng.random() < expit(ease[name]))
         passed = found == variant and rng.random() < 0.9
-        attempts.append(Attempt(variant, passed, found, variant - found))
+        told = frozenset(
+            name
+            for name in sorted(variant)
+            if passed or rng.random() < (sees_find if name in found else sees_miss)
+        )
+        attempts.append(Attempt(variant, passed, found & told, (variant - found) & told))
     draws = fit(attempts, RARITY).pass_rates(variants)
-    truth = [0.9 * np.prod([expit(ease[name]) for name in variant]) for variant in variants]
+    truth = [0.9 * np.prod([expit(ease[name]) for name in sorted(v)]) for v in variants]
     low, high = np.quantile(draws, (0.025, 0.975), axis=0)
     assert np.mean((low <= truth) & (truth <= high)) > 0.8
-    assert np.mean(abs(draws.mean(0) - truth)) < 0.06
-    assert abs(draws.mean() - np.mean(truth)) < 0.04
+    assert np.mean(abs(draws.mean(0) - truth)) < 0.08
+    assert abs(draws.mean() - np.mean(truth)) < 0.05
 
 
 def test_sampling_gives_the_posterior_of_a_normal():
