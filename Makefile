@@ -7,10 +7,10 @@ KNOWLEDGE ?= 0.8
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo test lint eval report view dataset
+.PHONY: demo test lint lines eval report view dataset calibrate
 
 demo: $(INSTALLED)  ## No key, no Docker: ten attempts at every variant by a solver that knows most choices.
-	inspect eval inspect_task.py --epochs $(EPOCHS) --model mockllm/model --sandbox local --log-dir logs \
+	inspect eval inspect_task.py --epochs $(EPOCHS) --model none --sandbox local --log-dir logs \
 		--solver baselines/search.py@search -S knowledge=$(KNOWLEDGE) -S seed=1 --display plain
 	python report.py logs
 	@echo "Open the log in a browser: make view"
@@ -26,7 +26,9 @@ lint: $(INSTALLED)
 	ruff format --check .
 	ruff check .
 	mypy
-	mypy inspect_task.py build_dataset.py report.py rungs.py examples/train.py
+
+lines: $(INSTALLED)  ## Lines of code of all that the task imports; too many are an error.
+	python lines.py
 
 eval: $(INSTALLED)  ## Ten attempts at every variant by claude-haiku-4-5, in Docker.
 	@test -n "$$ANTHROPIC_API_KEY" || { echo "make eval: set ANTHROPIC_API_KEY to your key"; exit 2; }
@@ -35,14 +37,18 @@ eval: $(INSTALLED)  ## Ten attempts at every variant by claude-haiku-4-5, in Doc
 	inspect eval inspect_task.py --epochs $(EPOCHS) --log-dir logs
 	python report.py logs
 
-report: $(INSTALLED)  ## From the logs to the rung to train on, and why attempts failed.
+report: $(INSTALLED)  ## How often it passed, what was found and missed, and the next command.
 	python report.py logs
 
 view: $(INSTALLED)
 	inspect view --log-dir logs
 
-dataset: $(INSTALLED)  ## The four rows of dataset.jsonl, from their seed.
-	python build_dataset.py --mixed --seed 1 --out dataset.jsonl
+dataset: $(INSTALLED)  ## Four fresh rows like those of dataset.jsonl, which nobody else has.
+	python build_dataset.py --ladder --out fresh.jsonl
+
+calibrate: $(INSTALLED)  ## No key, no Docker: a dataset that a search with uneven knowledge passes 10 to 40% of the time.
+	python calibrate.py --model none --attempts 60 --sandbox local \
+		--solver baselines/search.py@search -S knowledge=$(KNOWLEDGE) -S spread=1.5
 
 $(INSTALLED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

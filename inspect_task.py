@@ -16,6 +16,7 @@ from inspect_ai.util import collect, sandbox, store
 sys.path.insert(0, str(Path(__file__).parent))  # an installed package of the same name comes later
 
 from arguments import chosen_rows
+from prices import set_prices
 from reference.rows import Row, load
 from scorers.parity import parity
 from tools import isolation  # noqa: F401  (a hook)
@@ -25,6 +26,9 @@ from tools.unbreakable import answers, unbreakable
 VERSION = 2
 ROOT = Path(__file__).parent
 PROMPT = AgentPrompt(assistant_prompt="Call {submit}() when model.py is done.")
+
+
+set_prices()
 
 
 @task

@@ -8,8 +8,9 @@ at position 0, where nothing turns, no window closes and one score means nothing
 positions, and those that need 48. Once a stage is solved, what it settled stays.
 """
 
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -29,6 +30,8 @@ FITS = 8
 """Moves of a state that are fitted. What differs in fitted settings only is fitted once."""
 EXACT = 2e-5
 """Worst error of a solved stage: float32 traces leave a few 1e-6."""
+ROUNDED = 1e-4
+"""The same for the answers of a port, which may compute in single precision."""
 STAGES = ((8, 1), (4, 5), (1, 48), (None, None))
 """Sequences, and positions of them, that are looked at together; at last everything."""
 SEEN = ("block", "qk_norm", "sinks", "qkv_bias", "attention_gate")
@@ -88,6 +91,18 @@ class Reading(Architecture):
     slip: str | None = None
 
 
+def answer(
+    port: Reading, weights: Weights, tokens: np.ndarray, original: Architecture
+) -> np.ndarray:
+    """Logits of a port, from a checkpoint of the original. KeyError, ValueError: it wants other parameters."""
+    architecture: Architecture = port
+    if original.heads and port.block != original.block:
+        weights = with_block(weights, original.block, port.block)
+    if port.slip:
+        weights, architecture = SLIPS[port.slip](weights, port)
+    return forward(weights, tokens, architecture)
+
+
 def recover(
     weights: Weights, tokens: np.ndarray, logits: np.ndarray, known: Iterable[str]
 ) -> tuple[Architecture, float]:
@@ -101,16 +116,28 @@ def recover(
     return Architecture(**settings), Stage(calls, found, menu, False, 0).worst(found)
 
 
-def identify(calls: list[Call], original: Architecture) -> Reading | None:
-    """What a port computes that answers the calls with these logits; None if nothing is exact to 2e-5."""
+def identify(
+    calls: list[Call],
+    original: Architecture,
+    settled: Collection[str] = (),
+    seconds: float = np.inf,
+) -> Reading | None:
+    """What a port computes that answers the calls with these logits; None if nothing is found in that time. settled:
+    choices that the port is known to have as the original does."""
     menu: Menu = {name: [*settings, *FREE.get(name, ())] for name, settings in SETTINGS.items()}
     menu |= {"heads": head_counts(calls[0].weights), "slip": [*FREE["slip"]]}
+    menu |= {name: [getattr(original, name)] for name in settled}
     start = Reading(**vars(original))
-    found, solved = solve(calls, start, menu, free=True)
+    try:
+        found, solved = solve(calls, start, menu, free=True, deadline=time.monotonic() + seconds)
+    except TimeoutError:
+        return None
     return found if solved else None
 
 
-def solve(calls: list[Call], start: Reading, menu: Menu, free: bool) -> tuple[Reading, bool]:
+def solve(
+    calls: list[Call], start: Reading, menu: Menu, free: bool, deadline: float = np.inf
+) -> tuple[Reading, bool]:
     """The best reading of the calls, and whether it is exact. A free reading may have any value, break rules and
     ignore parameters; what it does is counted from the start, not from the baselines."""
     longest = max(calls, key=lambda call: call.tokens.size)
@@ -128,7 +155,7 @@ def solve(calls: list[Call], start: Reading, menu: Menu, free: bool) -> tuple[Re
         states = [state for state in starts if counts[state] == used]
     solved: Stage | None = None
     for sequences, length in STAGES:
-        stage = Stage(part(calls, sequences, length), start, menu, free, used)
+        stage = Stage(part(calls, sequences, length), start, menu, free, used, deadline)
         states = stage.best(states)
         settled = [state for state in climb(states, stage, solved) if stage.solves(state)]
         if not settled:  # what is not settled stays as it was: a poor fit would only blur what is
@@ -212,30 +239,27 @@ class Stage:
     menu: Menu
     free: bool
     used: int
+    deadline: float = np.inf
     losses: dict[Reading, float] = field(default_factory=dict)
-
-    def read(self, weights: Weights, state: Reading) -> tuple[Weights, Architecture]:
-        """The checkpoint as the state reads it."""
-        if self.free and state.block != self.start.block:
-            weights = with_block(weights, self.start.block, state.block)
-        return SLIPS[state.slip](weights, state) if state.slip else (weights, state)
 
     def usable(self, state: Reading) -> bool:
         """Does it use all parameters of the checkpoint, and break no rule?"""
         if self.free:
-            return parameters_used(state, self.read(self.calls[0].weights, state)[0]) > 0
+            weights = with_block(self.calls[0].weights, self.start.block, state.block)
+            return parameters_used(state, weights) > 0
         return parameters_used(state, self.calls[0].weights) == self.used and not conflicts(state)
 
     def answer(self, state: Reading) -> tuple[np.ndarray, float]:
         """Error of all logits (flat), and their scale: the best one if the state has none."""
+        if time.monotonic() > self.deadline:
+            raise TimeoutError
         truth = np.concatenate([call.logits.ravel() for call in self.calls])
+        bare = replace(state, final_softcap=None, logit_scale=1.0)
         answers = []
         with np.errstate(all="ignore"):
             try:
                 for weights, tokens, _ in self.calls:
-                    weights, architecture = self.read(weights, state)
-                    bare = replace(architecture, final_softcap=None, logit_scale=1.0)
-                    answers.append(forward(weights, tokens, bare).ravel())
+                    answers.append(answer(bare, weights, tokens, self.start).ravel())
             except (KeyError, ValueError):  # the shapes do not fit
                 return np.full_like(truth, 1e9), 1.0
             z = np.concatenate(answers)
@@ -248,7 +272,7 @@ class Stage:
         return float(abs(self.answer(state)[0]).max())
 
     def solves(self, state: Reading) -> bool:
-        return self.worst(state) < EXACT
+        return self.worst(state) < (ROUNDED if self.free else EXACT)
 
     def loss(self, state: Reading) -> float:
         if state not in self.losses:
@@ -326,7 +350,8 @@ def settings_to_try(name: str, state: Reading, stage: Stage) -> list[Any]:
 def moves(state: Reading, stage: Stage, solved: Stage | None) -> list[dict[str, Any]]:
     """The settings, of each group of choices, that differ in what they answer and keep what is solved."""
     found = []
-    for names in MOVES:
+    singles = [(name,) for name in stage.menu if name not in ("logit_scale", "final_softcap")]
+    for names in singles if stage.free else MOVES:
         seen = {stage.loss(state): {name: getattr(state, name) for name in names}}
         for settings in product(*(settings_to_try(name, state, stage) for name in names)):
             move = dict(zip(names, settings))
@@ -355,7 +380,7 @@ def climb(states: list[Reading], stage: Stage, solved: Stage | None) -> list[Rea
     seen: set[float] = set()
     looks: Counter = Counter()
     tried: set[tuple] = set()
-    for look in range(LOOKS):
+    for look in range(LOOKS if not stage.free else LOOKS // 4):
         rest = [state for state in states if stage.loss(state) not in seen]
         if stage.solves(states[0]) or not rest:
             break
@@ -382,7 +407,7 @@ def plainest(found: Reading, stage: Stage) -> Reading:
             options += [float(f"{value:.{digits}g}") for digits in (2, 3, 4) if stage.free]
         for option in options:
             other = replace(found, **{name: option})
-            if name != "heads" and stage.worst(other) < max(EXACT, stage.worst(found)):
+            if name != "heads" and (stage.solves(other) or stage.worst(other) < stage.worst(found)):
                 found = other
                 break
     return found

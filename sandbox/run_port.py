@@ -31,10 +31,12 @@ with open("model.py", "rb") as source:
 sys.path, sys.pycache_prefix = ["", *sys.path], "/dev/null"
 import model  # noqa: E402
 
-for weights, tokens in calls:
-    logits = np.asarray(model.forward(weights, tokens))
-    if logits.shape != (*tokens.shape, len(weights["embed"])) or logits.dtype.kind not in "fiu":
-        tell("bad_output", f"{logits.dtype} {logits.shape} for tokens {tokens.shape}".encode())
-        break
-    answers += logits.astype(np.float64).tobytes()
-tell("logits", answers)
+try:
+    for weights, tokens in calls:
+        logits = np.asarray(model.forward(weights, tokens))
+        if logits.shape != (*tokens.shape, len(weights["embed"])) or logits.dtype.kind not in "fiu":
+            tell("bad_output", f"{logits.dtype} {logits.shape} for tokens {tokens.shape}".encode())
+            break
+        answers += logits.astype(np.float64).tobytes()
+finally:
+    tell("logits", answers)

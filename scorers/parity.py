@@ -24,8 +24,9 @@ from inspect_ai.scorer import Score, Scorer, Target, accuracy, scorer, stderr
 from inspect_ai.solver import TaskState
 from inspect_ai.util import OutputLimitExceededError, SandboxUnavailableError, sandbox
 
+from reference.architecture import Architecture
 from reference.rows import Call, Row, load
-from scorers.diagnosis import diagnose
+from scorers.diagnosis import Diagnosis, diagnose
 from scorers.pass_rate import pass_rate
 
 TOLERANCE = 5e-4  # of every logit; the README derives it
@@ -39,7 +40,7 @@ class Outcome(NamedTuple):
     reason: str
     detail: str
     source: str = ""  # what model.py contained when it was read
-    logits: np.ndarray | None = None  # the port's own answers, flat, of all calls
+    logits: np.ndarray | None = None  # the port's own answers, flat; after a crash, those before it
 
 
 async def attempt(calls: list[Call]) -> Outcome:
@@ -57,8 +58,8 @@ async def attempt(calls: list[Call]) -> Outcome:
     lines = re.findall("^([a-z_]+) ((?:[0-9a-f]{2})*)$", output, re.MULTILINE)
     told = {word: bytes.fromhex(value) for word, value in lines}
     source = told.get("source", b"").decode(errors="replace")
-    if len(told.get("logits", b"")) == truth.nbytes:
-        logits = np.frombuffer(told["logits"])
+    logits = np.frombuffer(told.get("logits", b""))
+    if logits.size == truth.size:
         worst = np.nan_to_num(abs(logits - truth), nan=np.inf).max()
         number = np.format_float_scientific(worst, 1, trim="-", exp_digits=1)
         right = worst <= TOLERANCE
@@ -66,7 +67,7 @@ async def attempt(calls: list[Call]) -> Outcome:
         return Outcome("passed" if right else "wrong_logits", detail, source, logits)
     for reason in {"no_file", "bad_output"} & told.keys():
         return Outcome(reason, told[reason].decode(errors="replace")[:2000], source)
-    return Outcome("crashed", f"exit code {code}: {errors[-2000:]}", source)
+    return Outcome("crashed", f"exit code {code}: {errors[-2000:]}", source, logits)
 
 
 async def execute(command: list[str], seconds: int, job: bytes = b"") -> tuple[int, str, str]:
@@ -98,11 +99,18 @@ def parity() -> Scorer:
         _, *probes = load(row)
         reason, detail, source, logits = await attempt(probes)
         version = sha256(f"{row}{HARNESS}{Path(__file__).read_text('utf-8')}".encode())
-        info = {"reason": reason, "source": source, "hash": version.hexdigest()}
-        if reason == "wrong_logits":
-            told, sentence = await diagnose(logits, probes, row.architecture)
-            info, detail = info | told, f"{detail}; {sentence}"
-        said, value = f"{info['reason']}: {detail}", int(reason == "passed")
-        return Score(value=value, answer=info["reason"], explanation=said, metadata=info)
+        told = Diagnosis(reason)
+        if reason == "passed":
+            told.found = list(row.architecture.keys() - {"heads"})
+        if reason == "wrong_logits" and logits is not None:
+            told = await diagnose(Architecture(**row.architecture), probes, logits, attempt)
+            detail = f"{detail}; {told.sentence}"
+        info = {**told.metadata(), "source": source, "hash": version.hexdigest()}
+        return Score(
+            value=int(reason == "passed"),
+            answer=told.reason,
+            explanation=f"{told.reason}: {detail}",
+            metadata=info,
+        )
 
     return score

@@ -68,15 +68,18 @@ def test_the_working_directory_comes_first(tmp_path, monkeypatch):
 
 
 WRONG = {
-    "empty": ("", "has no rows"),
-    "not JSON": ("text", "line 1, text...:  Invalid JSON"),
-    "not text": (b"\xff\xfe", "line 1, "),
-    "cut off": (LINES[0] + "\n" + LINES[1][:100], f"line 2, {LINES[1][:30]}...:  Invalid JSON"),
-    "an empty line": (LINES[0] + "\n\n", "line 2, ...:  Invalid JSON"),
-    "not a row": ("[1]", "Input should be an object"),
-    "another format": (json.dumps({"id": "a"}), "seed Field required"),
-    "wrong type": (json.dumps(ROW | {"seed": 7}), "seed Input should be a valid string"),
-    "another field": (json.dumps(ROW | {"more": 1}), "more Extra inputs"),
+    "empty": ("", "List should have at least 1 item"),
+    "not JSON": ("text", "Invalid JSON: expected ident at line 1"),
+    "not text": (b"\xff\xfe", "Invalid JSON"),
+    "cut off": (
+        LINES[0] + "\n" + LINES[1][:100],
+        "Invalid JSON: EOF while parsing a string at line 2 column 101",
+    ),
+    "an empty line": (LINES[0] + "\n\n", "Invalid JSON: trailing comma at line 2"),
+    "not a row": (LINES[0] + "\n[1]", "line 2 : Input should be an object"),
+    "another format": (json.dumps({"id": "a"}), "line 1 seed: Field required"),
+    "wrong type": (json.dumps(ROW | {"seed": 7}), "line 1 seed: Input should be a valid string"),
+    "another field": (json.dumps(ROW | {"more": 1}), "line 1 more: Extra inputs"),
     "no such choice": (
         json.dumps(ROW | {"architecture": {"heads": 4, "alibi": True}}),
         "architecture: alibi cannot be True",

@@ -10,6 +10,8 @@ LOOK = ("bash", {"command": "ls"})
 ANSWER = ("python", {"code": "print(6 * 7)"})
 PORT = write({"model.py": RIGHT})
 BAD_REQUEST = Fault("invalid_request_error", 400)
+SLOW = ("bash", {"command": "sleep 2; echo slow > note"})
+QUICK = ("bash", {"command": "echo quick > note"})
 SORRY = "I cannot help with that."
 GO_ON = "Please proceed to the next step"
 MISSING = "is a required property"
@@ -26,6 +28,10 @@ def nested(depth: int) -> str:
 WENT_ON = {  # turns between a look around and the right port; what the agent is told of them
     "tool calls": ([CHECK, ANSWER], "42"),
     "parallel tool calls": ([["All at once.", CHECK, ANSWER, LOOK]], "42"),
+    "calls that depend on each other": (
+        [[SLOW, QUICK, ("bash", {"command": "cat note"})]],
+        "quick",
+    ),
     "no tool call": (["The model is lost."], GO_ON),
     "nothing": ([Say([], "end_turn")], GO_ON),
     "empty text": ([""], GO_ON),

@@ -79,8 +79,9 @@ def test_a_wrong_port_scores_0(wrong_run):
         assert sample.limit is None
         assert score(sample).explanation.startswith("wrong_logits: worst absolute error ")
         assert "from position 0" in score(sample).explanation
-    values = {name: metric.value for name, metric in log.results.scores[0].metrics.items()}
-    assert values["wrong_logits"] == 8 and values["pass_all"] == 0
+    metrics = [metric for scores in log.results.scores for metric in scores.metrics.values()]
+    values = {metric.name.split("/")[-1]: metric.value for metric in metrics}
+    assert values["accuracy"] == 0 and values["wrong_logits"] == 8 and values["pass_all"] == 0
     assert {f"pass_{row['departures']}" for row in ROWS} <= values.keys()
 
 

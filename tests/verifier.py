@@ -1,4 +1,4 @@
-"""What the verifier was tried on, and what it said: `make test && python benchmarks/verifier.py`.
+"""What the verifier was tried on, and what it said: `make test && python tests/verifier.py`.
 
 Counts the results that the tests of honest ports, of attacks and of published architectures left in test-results/:
 a Markdown table. What needs a Docker engine is skipped where there is none, and the table says so. Ends with 1
@@ -17,7 +17,8 @@ TESTS = {  # what is counted: test module, function
     "attacks rejected": ("test_attacks", "test_attack"),
     "attacks rejected, that hang": ("test_attacks", "test_attack_that_hangs"),
     "attacks rejected, in Docker": ("test_attacks", "test_attack_in_docker"),
-    "architectures matched": ("test_transformers", "test_architecture"),
+    "models of transformers matched, unmodified": ("test_transformers", "test_unmodified_model"),
+    "models of transformers matched, adapted": ("test_transformers", "test_adapted_model"),
 }
 ENDS = ("failure", "error", "skipped")  # of a test that did not pass, in the report
 
