@@ -44,8 +44,8 @@ class Evidence(NamedTuple):
     def errors(self) -> np.ndarray:
         """Worst absolute error at each position; NaN if the port did not answer there."""
         errors = np.zeros(max(call.tokens.shape[1] for call in self.calls))
-        for call, answer in zip(self.calls, self.answers):
-            worst = abs(answer - call.logits).max((0, 2))
+        for call, logits in zip(self.calls, self.answers):
+            worst = abs(logits - call.logits).max((0, 2))
             errors[: len(worst)] = np.maximum(errors[: len(worst)], worst)
         return errors
 
@@ -127,9 +127,9 @@ class Reader:
         if asked.part == "head":
             settled = SETTINGS.keys() - {"logit_scale", "final_softcap"}
         calls = []
-        for call, answer in zip(asked.calls, asked.answers):
+        for call, logits in zip(asked.calls, asked.answers):
             weights = with_block(call.weights, self.original.block, self.reading.block)
-            calls.append(Call(weights, call.tokens, answer))
+            calls.append(Call(weights, call.tokens, logits))
         seconds = left if asked.part == "all" else left / 2
         return identify(calls, self.reading, settled, seconds) if search else None
 
