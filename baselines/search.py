@@ -9,18 +9,26 @@ each attempt.
 """
 
 import io
+import os
+import pickle
+import sys
+from pathlib import Path
 from random import Random
 
 import numpy as np
-from anyio import to_process
+from anyio import run_process
 from inspect_ai.model import ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.util import sandbox
 from scipy.special import expit, logit
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # Inspect loads this file by its path
+
 from identification.port import port
 from identification.search import recover
 from reference.architecture import SETTINGS, departures
+
+ROOT = Path(__file__).parents[1]
 
 
 def shares(knowledge: float | dict[str, float], spread: float = 0.0) -> dict[str, float]:
@@ -46,7 +54,10 @@ def search(knowledge: float | dict = 1.0, spread: float = 0.0, seed: int | str =
             for name in ("weights.npz", "traces.npz")
         ]
         job = (weights, traces["tokens"], traces["logits"], known)
-        found, error = await to_process.run_sync(recover, *job)  # the event loop stays free
+        command = [sys.executable, "-m", "baselines.search"]  # the event loop stays free
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+        worker = await run_process(command, input=pickle.dumps(job), cwd=ROOT, env=environment)
+        found, error = pickle.loads(worker.stdout)
         unknown = ", ".join(sorted(SETTINGS.keys() - known)) or "nothing"
         facts = f"Worst error: {error:.2g}\nFound: {departures(found)}\nUnknown: {unknown}"
         await sandbox().write_file("model.py", port(found, facts))
@@ -55,3 +66,7 @@ def search(knowledge: float | dict = 1.0, spread: float = 0.0, seed: int | str =
         return state
 
     return solve
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(pickle.dumps(recover(*pickle.load(sys.stdin.buffer))))

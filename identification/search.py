@@ -23,7 +23,7 @@ from reference.architecture import HEADS, SETTINGS, Architecture, departures
 from reference.transformer import Weights, softcap
 from reference.variant import Call
 from variants.ports import head_counts, with_block
-from variants.rules import conflicts, rivals
+from variants.rules import REQUIRES, conflicts, rivals
 
 LOOKS = 80
 """States that are looked at before a stage is given up."""
@@ -69,7 +69,7 @@ FREE = {
     "gain_offset": (2.0,),
     "rotary_fraction": (0.75,),
     "up_offset": (2.0,),
-    "nope_every": (4,),
+    "nope_every": (1, 4),
     "global_every": (4,),
     "sliding_window": (4, *range(25, 31)),
     "final_softcap": tuple(np.geomspace(1, 100, 150).tolist()),
@@ -172,6 +172,10 @@ class Stage:
     def usable(self, state: Reading) -> bool:
         """Does it use all parameters of the checkpoint, and break no rule?"""
         if self.free:
+            hidden = departures(state).keys()
+            for name in self.changes(state).keys() & hidden:
+                if not all(needed & hidden for needed in REQUIRES.get(name, [])):
+                    return False  # it would stand for something simpler
             weights = with_block(self.calls[0].weights, self.start.block, state.block)
             return parameters_used(state, weights) > 0
         return parameters_used(state, self.calls[0].weights) == self.used and not conflicts(state)
@@ -285,7 +289,8 @@ def moves(state: Reading, stage: Stage, solved: Stage | None) -> list[list[dict[
     """For each group of choices, the settings that differ in what they answer and keep what is solved."""
     found = []
     read_off = {"logit_scale", "final_softcap"}
-    singles = [("slip", "heads"), *((name,) for name in SETTINGS if name not in read_off)]
+    # other heads come last: at position 0 they can look like another layout or slip
+    singles = [*((name,) for name in SETTINGS if name not in read_off), ("heads", "slip")]
     for names in singles if stage.free else MOVES:
         seen = {stage.loss(state): {name: getattr(state, name) for name in names}}
         for settings in product(*(settings_to_try(name, state, stage) for name in names)):

@@ -70,14 +70,17 @@ async def diagnose(
     architecture: Architecture,
     calls: list[Call],
     logits: np.ndarray,
-    run_port: Callable[[list[Call]], Awaitable[np.ndarray | None]],
+    run_port: Callable[[list[Call]], Awaitable[Any]],
 ) -> Diagnosis:
     """calls: the graded ones, with what the original answers. logits: what the port answers, flat, of all calls.
-    run_port: asks the port further calls, and gives its logits, flat, NaN where a call crashed; None if it did not
-    answer. A fault of our own is logged and tells nothing: the grade stands already."""
+    run_port: asks the port further calls; the logits of what it returns are flat, and end where a call crashed. A fault of our own is logged and tells nothing: the grade stands already."""
     with move_on_after(SECONDS):
         asked = await to_thread.run_sync(silenced_calls, architecture, calls)
-        silenced = await run_port([call for pair in asked.values() for call in pair])
+        further = [call for pair in asked.values() for call in pair]
+        answers = (await run_port(further)).logits
+        silenced = np.full(sum(call.logits.size for call in further), np.nan)
+        if answers is not None:
+            silenced[: answers.size] = answers
         job = pickle.dumps((architecture, calls, logits, silenced, SECONDS / 2))
         command = [sys.executable, "-m", "scorers.diagnosis"]
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}

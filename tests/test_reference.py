@@ -75,6 +75,34 @@ def test_every_choice_shows(name):
     assert abs(forward(weights, tokens, a) - forward(weights, tokens, undone)).max() > 5e-3
 
 
+MEETINGS = [  # choices whose order or whose layers matter to each other
+    {"logit_scale": 3.0, "final_softcap": 3.0},
+    {"score_scale": 2.0, "temperature_interval": 4, "inverse_layer_scale": True}
+    | {"score_softcap": 1.0, "sinks": True},
+    {"qkv_bias": True, "qkv_clip": 1.0, "qkv_layout": "per_group"},
+    {"qk_norm": "all_heads", "qkv_layout": "per_group", "gain_offset": 1.0, "norm": "layer_norm"},
+    {"qk_norm": "no_gain", "gain_offset": 1.0, "yarn_factor": 8.0},
+    {"qk_norm": "head_after_rope", "yarn_factor": 8.0, "rope_reversed": True},
+    {"yarn_factor": 8.0, "rotary_fraction": 0.5, "rope_pairing": "interleaved"},
+    {"llama3_factor": 8.0, "rotary_fraction": 0.5, "rope_theta": 1e3},
+    {"yarn_factor": 8.0, "scaled_layers": "global", "local_theta": 2e2}
+    | {"sliding_window": 5, "global_every": 2, "pattern_first": True},
+    {"sliding_window": 5, "global_every": 3, "nope_every": 2, "pattern_first": True},
+    {"value_scale": 1.5, "sinks": True, "attention_gate": True},
+    {"activation": "quick_gelu", "mlp_clamp": 0.7, "up_offset": 1.0}
+    | {"gate_up_layout": "interleaved"},
+    {"block": "post", "residual_multiplier": 0.3, "attention_gate": True, "qkv_bias": True},
+]
+
+
+@pytest.mark.parametrize("heads", [4, 8])
+@pytest.mark.parametrize("meeting", MEETINGS, ids=" ".join)
+def test_choices_that_meet_equal_the_naive_port(meeting, heads):
+    a = Architecture(heads, **meeting)
+    weights, tokens = model(2, a)
+    near(forward(weights, tokens, a), port(weights, tokens, a))
+
+
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 10**6), count=st.integers(4, 12))
 def test_departures_together_equal_the_naive_port(seed, count):

@@ -30,6 +30,8 @@ def conflicts(architecture: Architecture) -> list[str]:
     """The rules that this combination of departures breaks, in words."""
     names = departures(architecture).keys()
     broken = []
+    if architecture.qk_norm == "no_gain" and names & {"norm", "yarn_factor"}:
+        broken.append("qk_norm no_gain with norm or yarn_factor")  # before RoPE, or after?
     for name in names:
         broken += [f"{name} with {other}" for other in sorted(EXCLUDES.get(name, set()) & names)]
         for needed in REQUIRES.get(name, []):
