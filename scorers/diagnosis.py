@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import compress
 from pathlib import Path
 from subprocess import CalledProcessError
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from anyio import CapacityLimiter, move_on_after, run_process, to_thread
@@ -66,31 +66,52 @@ class Diagnosis:
         return {name: value for name, value in asdict(self).items() if name != "sentence"}
 
 
+class Outcome(Protocol):
+    """What a port answered: the logits of all calls, flat; after a crash, of those before it."""
+
+    logits: np.ndarray | None
+
+
+RunPort = Callable[[list[Call]], Awaitable[Outcome]]
+
+
 async def diagnose(
-    architecture: Architecture,
-    calls: list[Call],
-    logits: np.ndarray,
-    run_port: Callable[[list[Call]], Awaitable[Any]],
+    architecture: Architecture, calls: list[Call], logits: np.ndarray, run_port: RunPort
 ) -> Diagnosis:
     """calls: the graded ones, with what the original answers. logits: what the port answers, flat, of all calls.
-    run_port: asks the port further calls; the logits of what it returns are flat, and end where a call crashed. A fault of our own is logged and tells nothing: the grade stands already."""
+    run_port: asks the port further calls. What fails here, in our code or in the engine, is logged and tells nothing:
+    the grade stands already."""
     with move_on_after(SECONDS):
         asked = await to_thread.run_sync(silenced_calls, architecture, calls)
-        further = [call for pair in asked.values() for call in pair]
-        answers = (await run_port(further)).logits
-        silenced = np.full(sum(call.logits.size for call in further), np.nan)
-        if answers is not None:
-            silenced[: answers.size] = answers
-        job = pickle.dumps((architecture, calls, logits, silenced, SECONDS / 2))
         command = [sys.executable, "-m", "scorers.diagnosis"]
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
         try:
+            silenced = await ask([call for pair in asked.values() for call in pair], run_port)
+            job = pickle.dumps((architecture, calls, logits, silenced, SECONDS / 2))
             async with WORKERS:
                 worker = await run_process(command, input=job, cwd=ROOT, env=environment)
             return Diagnosis(**json.loads(worker.stdout))
         except CalledProcessError as error:
             logging.getLogger(__name__).warning("diagnosis failed: %s", error.stderr.decode())
+        except RuntimeError as error:  # the sandbox's engine
+            logging.getLogger(__name__).warning("diagnosis failed: %s", error)
     return Diagnosis()
+
+
+async def ask(calls: list[Call], run_port: RunPort) -> np.ndarray:
+    """The port's logits, flat; NaN for a call on which it crashed, after which it is asked the rest."""
+    logits: list[np.ndarray] = []
+    while len(logits) < len(calls):
+        left = calls[len(logits) :]
+        answered = (await run_port(left)).logits
+        if answered is None:
+            break
+        ends = np.cumsum([call.logits.size for call in left])
+        whole = int((ends <= answered.size).sum())
+        logits += split(answered[: ends[whole - 1]], left[:whole]) if whole else []
+        logits += [np.full_like(call.logits, np.nan) for call in left[whole : whole + 1]]
+    logits += [np.full_like(call.logits, np.nan) for call in calls[len(logits) :]]
+    return np.concatenate([of_call.ravel() for of_call in logits])
 
 
 def explain(

@@ -86,9 +86,9 @@ class Reader:
         self.evidence: dict[str, Evidence] = {}
 
     def read_all(self, evidence: dict[str, Evidence], graded: Evidence) -> None:
-        """The MLP comes first, since norm_eps and embedding_multiplier are one in the head; and again after the
-        values, which may tell what is before it."""
-        for part in ("mlp", "head", "values", "mlp", "head", "mask", "attention"):
+        """The head alone comes last of the first three, since norm_eps and embedding_multiplier are one there; after
+        it the other two may be explained."""
+        for part in ("mlp", "values", "head", "mlp", "values", "mask", "attention"):
             if part in evidence and (part in self.wrong or part not in self.facts):
                 self.read(evidence[part], PARTS[part])
         self.read_layers([asked for part, asked in evidence.items() if part not in PARTS])

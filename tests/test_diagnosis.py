@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from reference.architecture import Architecture, departures
 from reference.rows import Row, load
 from reference.variant import Call, build
 from scorers import diagnosis
-from scorers.diagnosis import Diagnosis, diagnose, explain
+from scorers.diagnosis import Diagnosis, ask, diagnose, explain, split
 from scorers.reader import TOLERANCE
 from scorers.silencing import silenced_calls
 
@@ -169,7 +170,7 @@ def run(port, **options) -> Diagnosis:
     calls = build("abc", 1, ORIGINAL)[1:]
 
     async def run_port(calls):
-        return port(calls)
+        return SimpleNamespace(logits=port(calls))
 
     return asyncio.run(diagnose(ORIGINAL, calls, port(calls), run_port, **options))
 
@@ -185,7 +186,41 @@ def test_one_that_takes_too_long_is_left_out(monkeypatch):
     assert run(port) == Diagnosis()
 
 
+def test_after_a_crash_the_port_is_asked_the_rest():
+    calls = build("abc", 1, ORIGINAL)[1:6]
+    crashing = calls[2]
+
+    async def run_port(calls):
+        done = (
+            [call is crashing for call in calls].index(True)
+            if any(call is crashing for call in calls)
+            else len(calls)
+        )
+        return SimpleNamespace(
+            logits=np.concatenate([[], *(c.logits.ravel() for c in calls[:done])])
+        )
+
+    logits = split(asyncio.run(ask(calls, run_port)), calls)
+    assert [bool(np.isnan(of_call).all()) for of_call in logits] == [0, 0, 1, 0, 0]
+
+
+def test_an_engine_that_fails_by_now_is_logged(caplog):
+    calls = build("abc", 1, ORIGINAL)[1:]
+
+    async def run_port(calls):
+        raise RuntimeError("the engine is gone")
+
+    wrong = np.zeros(sum(call.logits.size for call in calls))
+    assert asyncio.run(diagnose(ORIGINAL, calls, wrong, run_port)) == Diagnosis()
+    assert "the engine is gone" in caplog.text
+
+
 def test_a_fault_of_our_own_leaves_the_grade_and_is_logged(monkeypatch, caplog):
-    monkeypatch.setattr(diagnosis, "silenced_calls", lambda *_: {})
-    assert run(lambda calls: np.zeros(3) if calls else None) == Diagnosis()
+    """The worker is given logits of which there are too few."""
+    calls = build("abc", 1, ORIGINAL)[1:]
+
+    async def run_port(calls):
+        return SimpleNamespace(logits=None)
+
+    assert asyncio.run(diagnose(ORIGINAL, calls, np.zeros(3), run_port)) == Diagnosis()
     assert "diagnosis failed" in caplog.text
