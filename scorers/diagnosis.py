@@ -26,7 +26,7 @@ from reference.variant import Call
 from scorers.reader import PARTS, Evidence, Reader, roots
 from scorers.silencing import silenced_calls
 
-SECONDS = 10
+SECONDS = 20
 """After these the diagnosis is left out. The grade waits no longer."""
 WORKERS = CapacityLimiter(max(1, (os.cpu_count() or 2) // 2))
 """Diagnoses at once: half of the cores stay free for other samples."""
