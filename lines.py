@@ -11,13 +11,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent
 DRAWS, EXPLAINS = "what draws and certifies", "what explains failures and sets difficulty"
+GUARDS = "what keeps a run going, and tells a user what is wrong"
 MODEL, TASK = "the lost model and its variants", "task, grade, tool and harness"
 GROUPS = {  # the first start that fits the path; whatever else the task imports is in the last group
     DRAWS: ("variants/", "build_dataset.py"),
     EXPLAINS: (
-        *("identification/", "difficulty/", "scorers/diagnosis.py", "scorers/pass_rate.py"),
+        *("identification/", "difficulty/", "scorers/diagnosis.py", "scorers/reader.py"),
+        *("scorers/silencing.py", "scorers/pass_rate.py"),
         *("report.py", "attempts.py", "commands.py", "calibrate.py"),
     ),
+    GUARDS: ("guards/",),
     MODEL: ("reference/",),
     TASK: ("",),
 }

@@ -15,7 +15,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from identification.search import EXACT, Reading, answer, identify
+from identification.reading import Reading, answer
+from identification.search import EXACT, identify
 from reference.architecture import SETTINGS, departures
 from reference.variant import Call, build
 from variants.draw import draw_architecture

@@ -18,7 +18,7 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from arguments import read_rows
+from guards.arguments import read_rows
 from reference.architecture import Architecture
 from reference.rows import Row, load
 from scorers.parity import TOLERANCE

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from anyio import CapacityLimiter, move_on_after, run_process, to_thread
 
+from identification.reading import Reading
 from reference.architecture import SETTINGS, Architecture, departures
 from reference.variant import Call
 from scorers.reader import PARTS, Evidence, Reader, roots
@@ -93,7 +94,7 @@ async def diagnose(
 
 
 def explain(
-    original: Architecture,
+    architecture: Architecture,
     calls: list[Call],
     logits: np.ndarray,
     silenced: np.ndarray | None,
@@ -101,7 +102,8 @@ def explain(
 ) -> Diagnosis:
     """The diagnosis, from the port's answers to the graded and to the silenced calls. seconds: for searches."""
     graded = Evidence("all", calls, split(logits, calls))
-    evidence = by_part(original, calls, silenced)
+    evidence = by_part(architecture, calls, silenced)
+    original = Reading(**vars(architecture))
     reader = Reader(original, seconds)
     reader.read_all(evidence, graded)
     told = Diagnosis(one_of=reader.one_of(), added=reader.added())
@@ -113,8 +115,10 @@ def explain(
                 told.missed.append(name)
             else:
                 told.other_value[name] = [setting, true]
-    told.missed += [names[0] for names in told.one_of if len(names) == 1]
-    told.one_of = [names for names in told.one_of if len(names) > 1]
+    for names in [names for names in told.one_of if len(names) == 1]:
+        if len(SETTINGS[names[0]]) == 2:  # it has no other value
+            told.one_of.remove(names)
+            told.missed += names
 
     base = replace(original, **{name: getattr(reader.reading, name) for name in HEAD_ONLY})
     wrong = dict[str, int]()
@@ -135,11 +139,11 @@ def split(logits: np.ndarray, calls: list[Call]) -> list[np.ndarray]:
 
 
 def by_part(
-    original: Architecture, calls: list[Call], silenced: np.ndarray | None
+    architecture: Architecture, calls: list[Call], silenced: np.ndarray | None
 ) -> dict[str, Evidence]:
     if silenced is None:
         return {}
-    asked = silenced_calls(original, calls)
+    asked = silenced_calls(architecture, calls)
     answers = iter(split(silenced, [call for pair in asked.values() for call in pair]))
     return {
         part: Evidence(part, pair, [next(answers) for _ in pair]) for part, pair in asked.items()
@@ -177,7 +181,8 @@ def sentence(told: Diagnosis, original: Architecture, graded: Evidence) -> str:
     for name, (value, true) in told.other_value.items():
         clauses.append(f"has {name} {value} for {true}")
     for names in told.one_of:
-        clauses.append(f"missed at least one of {listed(names)}")
+        of_several = "at least one of " if len(names) > 1 else "the true value of "
+        clauses.append(f"missed {of_several}{listed(names)}")
     for name, value in told.added.items():
         clauses.append(f"added {name} ({value})")
     return "; ".join(clauses)

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from baselines.recover import port, recover
 from inspect_ai import eval as run_eval
 from inspect_ai._util.error import PrerequisiteError
+from reference.variants import build, load
 
 from baselines import vanilla_model
-from baselines.recover import port, recover
 from baselines.search import search
 from baselines.vanilla import vanilla
 from inspect_task import orphan_checkpoint
 from reference.architecture import SETTINGS, Architecture
 from reference.transformer import forward
-from reference.variants import build, load
 from scorers.parity import TOLERANCE
 
 ROWS = [json.loads(line) for line in Path(__file__).parents[1].joinpath("dataset.jsonl").open()]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from reference.variants import PROBES, build
 
 from reference.architecture import SETTINGS, Architecture, departures
 from reference.transformer import forward
-from reference.variants import PROBES, build
 from scorers.diagnosis import diagnose
 from scorers.parity import TOLERANCE
 

@@ -16,7 +16,7 @@ def chosen_rows(dataset: Any, departures: Any) -> tuple[Path, list[Row]]:
     those with so many departures, 4 or [2, 4] or "2,4"."""
     path = Path(str(dataset)).expanduser()
     if not path.is_file():
-        path = Path(__file__).parent / path
+        path = Path(__file__).parents[1] / path
     if not isinstance(dataset, str | Path) or not path.is_file():
         raise PrerequisiteError(f"dataset={dataset!r}: give the path of a .jsonl file that exists")
     rows = read_rows(path)
