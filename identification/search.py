@@ -25,7 +25,7 @@ from reference.variant import Call
 from variants.ports import head_counts, with_block
 from variants.rules import REQUIRES, conflicts, rivals
 
-LOOKS = 80
+LOOKS = 48
 """States that are looked at before a stage is given up."""
 FITS = 8
 """Moves of a state that are fitted. What differs in fitted settings only is fitted once."""
@@ -280,6 +280,8 @@ def settings_to_try(name: str, state: Reading, stage: Stage) -> list[Any]:
         others = [setting for setting in others if setting < length] or others[:1]
         if state.sliding_window:
             others += [state.sliding_window - 1, state.sliding_window + 1]
+    if name == "sliding_window" and stage.free and length <= 5:  # the original's may stay
+        return [state.sliding_window]
     if name in (*EXTENSIONS, "local_theta", "scaled_layers") and length > 5:  # they showed before
         others = []
     return [*dict.fromkeys([getattr(state, name), baseline, *others])]
@@ -321,7 +323,7 @@ def climb(states: list[Reading], stage: Stage, solved: Stage | None) -> list[Rea
     seen: set[float] = set()
     looks: Counter = Counter()
     tried: set[frozenset] = set()
-    for look in range(LOOKS if not stage.free else LOOKS // 4):
+    for look in range(LOOKS if not stage.free else LOOKS // 2):
         rest = [state for state in states if stage.loss(state) not in seen]
         if stage.solves(states[0]) or not rest:
             break
