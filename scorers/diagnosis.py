@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import compress
 from pathlib import Path
 from subprocess import CalledProcessError
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from anyio import CapacityLimiter, move_on_after, run_process, to_thread
@@ -66,13 +66,8 @@ class Diagnosis:
         return {name: value for name, value in asdict(self).items() if name != "sentence"}
 
 
-class Outcome(Protocol):
-    """What a port answered: the logits of all calls, flat; after a crash, of those before it."""
-
-    logits: np.ndarray | None
-
-
-RunPort = Callable[[list[Call]], Awaitable[Outcome]]
+RunPort = Callable[[list[Call]], Awaitable[Any]]
+"""Asks the port; the `logits` of what it returns are flat, of all calls, and after a crash of those before it."""
 
 
 async def diagnose(
