@@ -46,7 +46,7 @@ def count(path: Path) -> int:
     code = {line for first, last in spans for line in range(first, last + 1)}
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):  # a docstring
-            code -= set(range(node.lineno, node.end_lineno + 1))
+            code -= set(range(node.lineno, (node.end_lineno or 0) + 1))
     return len(code)
 
 

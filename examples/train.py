@@ -1,6 +1,6 @@
 """What a trainer does with the task: groups of rollouts, their rewards, and variants that suit what the model finds.
 
-    python examples/train.py        # two steps with groups of 4, by the search of baselines/
+    python examples/train.py        # two steps with groups of 2, by the search of baselines/
 
 Put your model in the place of the search, rollouts(task, 8, model="vllm/...", sandbox="docker"), and your update in the
 place of print.
@@ -60,13 +60,13 @@ def draw(attempts: Sequence[Attempt], count: int, path: Path) -> Task:
 
 
 if __name__ == "__main__":
-    task, attempts = orphan_checkpoint(), list[Attempt]()
+    task, attempts = orphan_checkpoint(departures=[1, 2]), list[Attempt]()
     for step in range(2):
         policy = {"solver": search(knowledge=0.8, seed=step), "model": "none", "sandbox": "local"}
-        for variant, group in rollouts(task, 4, log_dir="logs", display="none", **policy).items():
+        for variant, group in rollouts(task, 2, log_dir="logs", display="none", **policy).items():
             rewards = [reward for reward, _ in group]
             print(f"step {step}  {variant}  rewards {rewards}  advantages {advantages(rewards)}")
             for reward, sample in group:
                 told = (sample.scores or {})["parity"].metadata or {}
                 attempts.append(Attempt.from_log(sample.metadata, reward == 1, told))
-        task = draw(attempts, 4, Path("logs/next.jsonl"))
+        task = draw(attempts, 2, Path("logs/next.jsonl"))
