@@ -33,7 +33,7 @@ def imports(path: Path) -> set[Path]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom):
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
     files = {ROOT / f"{str(name).replace('.', '/')}.py" for name in names}
     return {file for file in files if file.is_file()}
 
