@@ -41,7 +41,6 @@ def facts(sample: EvalSampleSummary) -> dict[str, Any]:
         "other value": () if passed else tuple(told.get("other_value") or ()),
         "right": None if passed else told.get("right"),
         "added": () if passed else tuple(told.get("added") or ()),
-        "verifier": told.get("hash"),
         "limited": bool(sample.limit),
         "minutes": (sample.working_time or 0) / 60,
         "turns": sample.turn_count,
@@ -73,9 +72,6 @@ def read(paths: Sequence[str]) -> tuple[list[EvalLog], pd.DataFrame, list[str]]:
     every = pd.concat(frames, ignore_index=True)
     if headers:
         every = every.drop_duplicates("uuid")  # a retried log repeats what it keeps
-        graders = every.groupby("id")["verifier"].nunique()
-        if mixed := [str(row) for row, number in graders.items() if number > 1]:
-            notes.append(f"versions of the verifier are mixed for {', '.join(mixed)}")
     return sorted(headers.values(), key=lambda log: log.eval.created), every, notes
 
 

@@ -15,26 +15,20 @@ from inspect_ai.util import collect, sandbox, store
 
 sys.path.insert(0, str(Path(__file__).parent))  # an installed package of the same name comes later
 
-from arguments import chosen_rows
-from prices import set_prices
+from guards import isolation, prices  # noqa: F401  (a hook, and what models cost)
+from guards.arguments import chosen_rows
+from guards.unbreakable import answers, unbreakable
 from reference.rows import Row, load
 from scorers.parity import parity
-from tools import isolation  # noqa: F401  (a hook)
 from tools.check_port import check_port
-from tools.unbreakable import answers, unbreakable
 
 VERSION = 2
 ROOT = Path(__file__).parent
 PROMPT = AgentPrompt(assistant_prompt="Call {submit}() when model.py is done.")
 
 
-set_prices()
-
-
 @task
-def orphan_checkpoint(
-    departures: int | str | list[int] | None = None, dataset: str = "dataset.jsonl"
-) -> Task:
+def orphan_checkpoint(departures=None, dataset="dataset.jsonl") -> Task:
     """The variants of a dataset that build_dataset.py wrote, or those of them with so many departures."""
     path, rows = chosen_rows(dataset, departures)
     prompt = (ROOT / "prompt.md").read_text(encoding="utf-8")

@@ -11,13 +11,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent
 DRAWS, EXPLAINS = "what draws and certifies", "what explains failures and sets difficulty"
+GUARDS = "what keeps a run going, and tells a user what is wrong"
 MODEL, TASK = "the lost model and its variants", "task, grade, tool and harness"
 GROUPS = {  # the first start that fits the path; whatever else the task imports is in the last group
     DRAWS: ("variants/", "build_dataset.py"),
     EXPLAINS: (
-        *("identification/", "difficulty/", "scorers/diagnosis.py", "scorers/pass_rate.py"),
+        *("identification/", "difficulty/", "scorers/diagnosis.py", "scorers/reader.py"),
+        *("scorers/silencing.py", "scorers/pass_rate.py"),
         *("report.py", "attempts.py", "commands.py", "calibrate.py"),
     ),
+    GUARDS: ("guards/",),
     MODEL: ("reference/",),
     TASK: ("",),
 }
@@ -28,13 +31,14 @@ SILENT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, toke
 
 def imports(path: Path) -> set[Path]:
     """Files of this repository that a file imports."""
-    names = set()
+    names = set[str]()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom):
-            names |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
-    files = {ROOT / f"{str(name).replace('.', '/')}.py" for name in names}
+            module = str(node.module)
+            names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    files = {ROOT / f"{name.replace('.', '/')}.py" for name in names}
     return {file for file in files if file.is_file()}
 
 

@@ -35,7 +35,9 @@ from difficulty.sampling import posterior_draws
 
 RARITY: Final = {"common": 1.0, "uncommon": 0.0, "rare": -1.0}
 """What `slope` multiplies."""
-PRIOR: Final = np.array([(0.0, 1.5), (0.7, 0.7), (0.1, 0.5), (-0.7, 0.7), *[(2.2, 1.0)] * 3]).T
+PRIOR: Final = np.array(
+    [(0.0, 1.5), (0.7, 0.7), (0.1, 0.5), (-0.7, 0.7), (2.2, 1.0), (1.5, 1.5), (1.5, 1.5)]
+).T
 """Mean and standard deviation of ability, slope, log spread, log luck; logits of care, f, m. z_i: 0 and 1."""
 NODES, WEIGHTS = hermegauss(5)  # E_t[f(t)] = sum of WEIGHTS * f(luck * NODES), Gauss-Hermite
 WEIGHTS = WEIGHTS / WEIGHTS.sum()

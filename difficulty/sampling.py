@@ -31,7 +31,7 @@ def posterior_draws(
         value = float(point @ point / 2 - log_likelihood(point[None]).sum())
         return value, point - slopes(point).sum(1)
 
-    mode = minimize(loss, np.zeros(size), jac=True, options={"maxiter": 40}, method="L-BFGS-B").x
+    mode = minimize(loss, np.zeros(size), jac=True, method="L-BFGS-B").x
     # The information of observations is the outer product of their slopes (Berndt, Hall, Hall, Hausman 1974).
     information = slopes(mode)
     precision = np.eye(size) + information @ information.T

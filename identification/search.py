@@ -16,39 +16,41 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
-from reference.architecture import HEADS, SETTINGS, Architecture
-from reference.transformer import Weights, forward, softcap
-from reference.variant import Call, layer_parameters
-from variants.ports import head_counts, head_sizes, summed_eps, tiled_heads, with_block
-from variants.rules import conflicts, rivals
+from identification.head import settled_head, uncapped
+from identification.reading import SLIPS, Reading, answer, parameters_used
+from reference.architecture import HEADS, SETTINGS, Architecture, departures
+from reference.transformer import Weights, softcap
+from reference.variant import Call
+from variants.ports import head_counts, with_block
+from variants.rules import REQUIRES, conflicts, rivals
 
-LOOKS = 80
+LOOKS = 48
 """States that are looked at before a stage is given up."""
 FITS = 8
 """Moves of a state that are fitted. What differs in fitted settings only is fitted once."""
+ALIKE = 2
+"""Of them, those from one group of choices at most."""
 EXACT = 2e-5
 """Worst error of a solved stage: float32 traces leave a few 1e-6."""
 ROUNDED = 1e-4
 """The same for the answers of a port, which may compute in single precision."""
-STAGES = ((8, 1), (4, 5), (1, 48), (None, None))
-"""Sequences, and positions of them, that are looked at together; at last everything."""
+STAGES = ((8, 1), (4, 5), (1, 48))
+"""Sequences, and positions of them, that are looked at together; after these, everything."""
 SEEN = ("block", "qk_norm", "sinks", "qkv_bias", "attention_gate")
 """The choices that decide which parameters a checkpoint has."""
 EXTENSIONS = ("rope_factor", "llama3_factor", "yarn_factor")
 MOVES = (  # choices that are changed together
-    ("heads", "qkv_layout", "v_norm", "slip"),
+    ("heads", "qkv_layout", "v_norm"),
     ("v_norm", "qkv_clip", "value_scale", "embedding_multiplier", "residual_multiplier"),
     ("gate_up_layout", "activation", "mlp_clamp", "up_offset"),
     ("block",),
     ("norm_eps",),
-    ("qkv_bias",),
-    ("attention_gate",),
-    ("qk_norm", "score_scale", "inverse_layer_scale", "slip"),
+    ("qk_norm", "score_scale", "inverse_layer_scale"),
     ("temperature_interval",),
-    ("score_softcap", "sinks"),
+    ("score_softcap",),
     ("rope_pairing", "rotary_fraction", "rope_theta", "rope_reversed"),
+    ("rotary_fraction", *EXTENSIONS),
     ("nope_every", "pattern_first"),
     (
         "sliding_window",
@@ -59,48 +61,22 @@ MOVES = (  # choices that are changed together
         "scaled_layers",
     ),
 )
-BASELINES = {name: settings[0] for name, settings in SETTINGS.items()}
-RANGES = {
-    name: settings[1:]
-    for name, settings in SETTINGS.items()
-    if len(settings) > 10 and isinstance(settings[1], float)
-}
+RANGES = {n: s[1:] for n, s in SETTINGS.items() if len(s) > 10 and isinstance(s[1], float)}
 """Choices whose setting is a number from a range."""
 FITTED = RANGES.keys() - {"logit_scale", "final_softcap"}
 """Those that are fitted; the others are read off."""
-SLIPS = {"tiled_heads": tiled_heads, "summed_eps": summed_eps}
 FREE = {
     "gain_offset": (2.0,),
     "rotary_fraction": (0.75,),
     "up_offset": (2.0,),
-    "nope_every": (4,),
+    "nope_every": (1, 4),
     "global_every": (4,),
     "sliding_window": (4, *range(25, 31)),
     "final_softcap": tuple(np.geomspace(1, 100, 150).tolist()),
-    "slip": (None, *SLIPS),
 }
 """What a port may have beside the settings of the catalogue."""
 
 Menu = dict[str, list[Any]]
-
-
-@dataclass(frozen=True)
-class Reading(Architecture):
-    """What a port computes: an architecture, and a slip in how it reads the parameters."""
-
-    slip: str | None = None
-
-
-def answer(
-    port: Reading, weights: Weights, tokens: np.ndarray, original: Architecture
-) -> np.ndarray:
-    """Logits of a port, from a checkpoint of the original. KeyError, ValueError: it wants other parameters."""
-    architecture: Architecture = port
-    if original.heads and port.block != original.block:
-        weights = with_block(weights, original.block, port.block)
-    if port.slip:
-        weights, architecture = SLIPS[port.slip](weights, port)
-    return forward(weights, tokens, architecture)
 
 
 def recover(
@@ -109,7 +85,7 @@ def recover(
     """The architecture of the traces, as far as it can be settled with the known choices, and its worst error."""
     known = set(known)
     menu: Menu = {name: [*(s if name in known else s[:1])] for name, s in SETTINGS.items()}
-    menu |= {"heads": [*set(HEADS) & set(head_counts(weights))], "slip": [None]}
+    menu["heads"] = [heads for heads in head_counts(weights) if heads in HEADS]
     calls = [Call(weights, tokens, logits.astype(np.float64))]
     found, _ = solve(calls, Reading(heads=0), menu, free=False)
     settings = {name: getattr(found, name) for name in ("heads", *SETTINGS)}
@@ -125,7 +101,7 @@ def identify(
     """What a port computes that answers the calls with these logits; None if nothing is found in that time. settled:
     choices that the port is known to have as the original does."""
     menu: Menu = {name: [*settings, *FREE.get(name, ())] for name, settings in SETTINGS.items()}
-    menu |= {"heads": head_counts(calls[0].weights), "slip": [*FREE["slip"]]}
+    menu |= {"heads": head_counts(calls[0].weights), "slip": [None, *SLIPS]}
     menu |= {name: [getattr(original, name)] for name in settled}
     start = Reading(**vars(original))
     try:
@@ -140,6 +116,10 @@ def solve(
 ) -> tuple[Reading, bool]:
     """The best reading of the calls, and whether it is exact. A free reading may have any value, break rules and
     ignore parameters; what it does is counted from the start, not from the baselines."""
+    checkpoints = {id(call.weights): call.weights for call in calls}
+    for key, weights in checkpoints.items():  # once, not in each forward pass
+        checkpoints[key] = {name: tensor.astype(float) for name, tensor in weights.items()}
+    calls = [Call(checkpoints[id(weights)], *asked) for weights, *asked in calls]
     longest = max(calls, key=lambda call: call.tokens.size)
     head = settled_head(longest, menu, free)
     if len(menu["logit_scale"]) > 1:
@@ -154,8 +134,8 @@ def solve(
         used = max(counts.values())
         states = [state for state in starts if counts[state] == used]
     solved: Stage | None = None
-    for sequences, length in STAGES:
-        stage = Stage(part(calls, sequences, length), start, menu, free, used, deadline)
+    for looked_at in [*(part(calls, *shape) for shape in STAGES), calls]:
+        stage = Stage(looked_at, start, menu, free, used, deadline)
         states = stage.best(states)
         settled = [state for state in climb(states, stage, solved) if stage.solves(state)]
         if not settled:  # what is not settled stays as it was: a poor fit would only blur what is
@@ -167,67 +147,14 @@ def solve(
     return plainest(found, stage), solved is stage
 
 
-def part(calls: list[Call], sequences: int | None, length: int | None) -> list[Call]:
-    """The first positions of some sequences of one checkpoint; or all calls, in double precision."""
-    doubles = {}
-    for weights, _, _ in calls:
-        doubles[id(weights)] = {name: tensor.astype(float) for name, tensor in weights.items()}
-    if not sequences or not length:
-        return [Call(doubles[id(weights)], tokens, logits) for weights, tokens, logits in calls]
-    length = min(length, max(tokens.shape[1] for _, tokens, _ in calls))
+def part(calls: list[Call], sequences: int, length: int) -> list[Call]:
+    """The first positions of some sequences that are long enough, all of one checkpoint."""
+    length = min(length, max(call.tokens.shape[1] for call in calls))
     long = [call for call in calls if call.tokens.shape[1] >= length]
     long = [call for call in long if call.weights is long[0].weights]
-    tokens, logits = (
-        np.concatenate([call[part][:, :length] for call in long])[:sequences] for part in (1, 2)
-    )
-    return [Call(doubles[id(long[0].weights)], tokens, logits)]
-
-
-def uncapped(logits: np.ndarray, cap: float | None) -> tuple[np.ndarray, np.ndarray | float]:
-    """The inverse of softcap, and how far each of its values can be trusted."""
-    if not cap:
-        return logits, 1.0
-    return cap * np.arctanh(logits / cap), (1 - (logits / cap) ** 2) ** 2
-
-
-def settled_head(call: Call, menu: Menu, free: bool) -> dict[str, Any]:
-    """The cap without which the logits lie in the column space of the unembedding; then the norm and the
-    offset of its gain that make the hidden states of one size and, after a LayerNorm, of mean 0."""
-    logits = call.logits[:, ::5].reshape(-1, call.logits.shape[-1])
-    basis = np.linalg.qr(call.weights["unembed"].astype(float))[0]
-
-    def outside(cap):
-        with np.errstate(all="ignore"):
-            z, trust = uncapped(logits, cap)
-            return np.nan_to_num(np.mean((z - z @ basis @ basis.T) ** 2 * trust), nan=np.inf)
-
-    def uneven(setting):
-        x = hidden / (call.weights["final_norm"] + setting[1])
-        size = np.sqrt((x * x).mean(-1))
-        off_center = np.mean(abs(x.mean(-1)) / size)
-        return np.log(size).std() + (off_center if setting[0] == "layer_norm" else 0.05)
-
-    cap = min(menu["final_softcap"], key=outside)
-    if free and cap:
-        bounds = np.log(cap) + np.array([-0.05, 0.05])
-        close = minimize_scalar(
-            lambda x: np.log(outside(np.exp(x))), bounds=bounds, options={"xatol": 1e-12}
-        )
-        cap = float(min(cap, np.exp(close.x), key=outside))
-    hidden = uncapped(logits, cap)[0] @ np.linalg.pinv(call.weights["unembed"].astype(float)).T
-    norm, offset = min(product(menu["norm"], menu["gain_offset"]), key=uneven)
-    return {"norm": norm, "gain_offset": offset, "final_softcap": cap}
-
-
-def parameters_used(state: Reading, weights: Weights) -> int:
-    """How many parameters of a layer it uses; -1 if some are not there or have another shape."""
-    head_dim, kv_heads = head_sizes(weights, state.heads)
-    hidden, mlp = weights["layers.0.w_out"].shape
-    parameters = layer_parameters(state, hidden, head_dim, kv_heads, mlp)
-    for name, (_, _, shape) in parameters.items():
-        if getattr(weights.get(f"layers.0.{name}"), "shape", None) != shape:
-            return -1
-    return len(parameters)
+    tokens = np.concatenate([call.tokens[:, :length] for call in long])[:sequences]
+    logits = np.concatenate([call.logits[:, :length] for call in long])[:sequences]
+    return [Call(long[0].weights, tokens, logits)]
 
 
 @dataclass
@@ -245,6 +172,10 @@ class Stage:
     def usable(self, state: Reading) -> bool:
         """Does it use all parameters of the checkpoint, and break no rule?"""
         if self.free:
+            hidden = departures(state).keys()
+            for name in self.changes(state).keys() & hidden:
+                if not all(needed & hidden for needed in REQUIRES.get(name, [])):
+                    return False  # it would stand for something simpler
             weights = with_block(self.calls[0].weights, self.start.block, state.block)
             return parameters_used(state, weights) > 0
         return parameters_used(state, self.calls[0].weights) == self.used and not conflicts(state)
@@ -259,7 +190,8 @@ class Stage:
         with np.errstate(all="ignore"):
             try:
                 for weights, tokens, _ in self.calls:
-                    answers.append(answer(bare, weights, tokens, self.start).ravel())
+                    original = self.start if self.free else state
+                    answers.append(answer(bare, weights, tokens, original).ravel())
             except (KeyError, ValueError):  # the shapes do not fit
                 return np.full_like(truth, 1e9), 1.0
             z = np.concatenate(answers)
@@ -292,15 +224,19 @@ class Stage:
 
     def fitted_names(self, state: Reading) -> list[str]:
         """The choices whose setting is fitted: those that moved, but not to the baseline."""
-        moved = self.changes(state).items() - BASELINES.items()
-        return sorted(name for name, _ in moved if name in FITTED)
+        moved = self.changes(state).keys() & departures(state).keys() & FITTED
+        return sorted(moved)
 
     def best(self, states: Iterable[Reading]) -> list[Reading]:
-        """In the order of their losses. One for each loss, with the fewest changes: what does not show yet is left
-        alone. One for each skeleton: fitting finds its values."""
+        """In the order of their losses, 10% more for each change. One for each loss, with the fewest changes: what
+        does not show yet is left alone. One for each skeleton: fitting finds its values."""
         distinct: dict[float, Reading] = {}
-        kept: dict[tuple, Reading] = {}
-        for state in sorted(states, key=lambda one: (self.loss(one), len(self.changes(one)))):
+        kept: dict[frozenset, Reading] = {}
+
+        def order(state):
+            return self.loss(state) * 1.1 ** len(self.changes(state)), len(departures(state))
+
+        for state in sorted(states, key=order):
             distinct.setdefault(self.loss(state), state)
         for state in distinct.values():
             kept.setdefault(self.skeleton(state), state)
@@ -338,19 +274,25 @@ def settings_to_try(name: str, state: Reading, stage: Stage) -> list[Any]:
     if name in RANGES:
         parts = 2 if name in (*EXTENSIONS, "local_theta") else 4
         others = others[len(others) // (2 * parts) :: len(others) // parts or 1]
+        if value := stage.free and getattr(stage.start, name):
+            others.append(1 / value)  # divided where it should multiply
     if name == "sliding_window":
         others = [setting for setting in others if setting < length] or others[:1]
         if state.sliding_window:
             others += [state.sliding_window - 1, state.sliding_window + 1]
+    if name == "sliding_window" and stage.free and length <= 5:  # the original's may stay
+        return [state.sliding_window]
     if name in (*EXTENSIONS, "local_theta", "scaled_layers") and length > 5:  # they showed before
         others = []
     return [*dict.fromkeys([getattr(state, name), baseline, *others])]
 
 
-def moves(state: Reading, stage: Stage, solved: Stage | None) -> list[dict[str, Any]]:
-    """The settings, of each group of choices, that differ in what they answer and keep what is solved."""
+def moves(state: Reading, stage: Stage, solved: Stage | None) -> list[list[dict[str, Any]]]:
+    """For each group of choices, the settings that differ in what they answer and keep what is solved."""
     found = []
-    singles = [(name,) for name in stage.menu if name not in ("logit_scale", "final_softcap")]
+    read_off = {"logit_scale", "final_softcap"}
+    # other heads come last: at position 0 they can look like another layout or slip
+    singles = [*((name,) for name in SETTINGS if name not in read_off), ("heads", "slip")]
     for names in singles if stage.free else MOVES:
         seen = {stage.loss(state): {name: getattr(state, name) for name in names}}
         for settings in product(*(settings_to_try(name, state, stage) for name in names)):
@@ -358,7 +300,8 @@ def moves(state: Reading, stage: Stage, solved: Stage | None) -> list[dict[str, 
             for other in moved(state, move, stage):
                 if not solved or state.sinks or solved.solves(other):
                     seen.setdefault(stage.loss(other), move)
-        found += seen.values() if len(seen) > 1 else []
+        if len(seen) > 1:
+            found.append([*seen.values()])
     return found
 
 
@@ -376,19 +319,24 @@ def moved(state: Reading, move: dict[str, Any], stage: Stage) -> list[Reading]:
 def climb(states: list[Reading], stage: Stage, solved: Stage | None) -> list[Reading]:
     """Best-first search: from the best state not yet looked at, the best moves, each with a fit. Every other
     time it is the turn of the kind of states that was looked at least, where the best moves may hide."""
-    options = [] if stage.solves(states[0]) else moves(states[0], stage, solved)
+    options: list = []
     seen: set[float] = set()
     looks: Counter = Counter()
-    tried: set[tuple] = set()
-    for look in range(LOOKS if not stage.free else LOOKS // 4):
+    tried: set[frozenset] = set()
+    for look in range(LOOKS if not stage.free else LOOKS // 2):
         rest = [state for state in states if stage.loss(state) not in seen]
         if stage.solves(states[0]) or not rest:
             break
+        if look % 16 == 0:  # what did not show at first may show by now
+            options = moves(states[0], stage, solved)
         state = min(rest, key=lambda one: looks[kind(one)]) if look % 2 else rest[0]
         seen.add(stage.loss(state))
         looks[kind(state)] += 1
-        near = [one for move in options for one in moved(state, move, stage)]
-        best = stage.best(one for one in near if stage.skeleton(one) not in tried)[:FITS]
+        best = []
+        for group in options:
+            near = [one for move in group for one in moved(state, move, stage)]
+            best += stage.best(one for one in near if stage.skeleton(one) not in tried)[:ALIKE]
+        best = stage.best(best)[:FITS]
         tried.update(map(stage.skeleton, best))
         states = stage.best([*states, *map(stage.fitted, best)])
     return states

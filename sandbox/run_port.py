@@ -25,8 +25,7 @@ os.listdir()  # raises if nobody may look into this folder
 if not os.path.isfile("model.py"):
     tell("no_file", b"model.py not found")
     sys.exit()
-with open("model.py", "rb") as source:
-    tell("source", source.read(1_000_000))
+tell("source", np.fromfile("model.py", np.uint8, 1_000_000).tobytes())
 # only now: a numpy.py beside model.py is not NumPy; and no .pyc: it may be that of an older model.py
 sys.path, sys.pycache_prefix = ["", *sys.path], "/dev/null"
 import model  # noqa: E402

@@ -20,12 +20,13 @@ from typing import Any
 import numpy as np
 from anyio import CapacityLimiter, move_on_after, run_process, to_thread
 
+from identification.reading import Reading
 from reference.architecture import SETTINGS, Architecture, departures
 from reference.variant import Call
 from scorers.reader import PARTS, Evidence, Reader, roots
 from scorers.silencing import silenced_calls
 
-SECONDS = 10
+SECONDS = 20
 """After these the diagnosis is left out. The grade waits no longer."""
 WORKERS = CapacityLimiter(max(1, (os.cpu_count() or 2) // 2))
 """Diagnoses at once: half of the cores stay free for other samples."""
@@ -65,35 +66,51 @@ class Diagnosis:
         return {name: value for name, value in asdict(self).items() if name != "sentence"}
 
 
+RunPort = Callable[[list[Call]], Awaitable[Any]]
+"""Asks the port; the `logits` of what it returns are flat, of all calls, and after a crash of those before it."""
+
+
 async def diagnose(
-    architecture: Architecture,
-    calls: list[Call],
-    logits: np.ndarray,
-    run_port: Callable[[list[Call]], Awaitable[Any]],
+    architecture: Architecture, calls: list[Call], logits: np.ndarray, run_port: RunPort
 ) -> Diagnosis:
     """calls: the graded ones, with what the original answers. logits: what the port answers, flat, of all calls.
-    run_port: asks the port further calls; the logits of what it returns are flat, and end where a call crashed. A fault of our own is logged and tells nothing: the grade stands already."""
+    run_port: asks the port further calls. What fails here, in our code or in the engine, is logged and tells nothing:
+    the grade stands already."""
     with move_on_after(SECONDS):
         asked = await to_thread.run_sync(silenced_calls, architecture, calls)
-        further = [call for pair in asked.values() for call in pair]
-        answers = (await run_port(further)).logits
-        silenced = np.full(sum(call.logits.size for call in further), np.nan)
-        if answers is not None:
-            silenced[: answers.size] = answers
-        job = pickle.dumps((architecture, calls, logits, silenced, SECONDS / 2))
         command = [sys.executable, "-m", "scorers.diagnosis"]
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
         try:
+            silenced = await ask([call for pair in asked.values() for call in pair], run_port)
+            job = pickle.dumps((architecture, calls, logits, silenced, SECONDS / 2))
             async with WORKERS:
                 worker = await run_process(command, input=job, cwd=ROOT, env=environment)
             return Diagnosis(**json.loads(worker.stdout))
         except CalledProcessError as error:
             logging.getLogger(__name__).warning("diagnosis failed: %s", error.stderr.decode())
+        except RuntimeError as error:  # the sandbox's engine
+            logging.getLogger(__name__).warning("diagnosis failed: %s", error)
     return Diagnosis()
 
 
+async def ask(calls: list[Call], run_port: RunPort) -> np.ndarray:
+    """The port's logits, flat; NaN for a call on which it crashed, after which it is asked the rest."""
+    logits: list[np.ndarray] = []
+    while len(logits) < len(calls):
+        left = calls[len(logits) :]
+        answered = (await run_port(left)).logits
+        if answered is None:
+            break
+        ends = np.cumsum([call.logits.size for call in left])
+        whole = int((ends <= answered.size).sum())
+        logits += split(answered[: ends[whole - 1]], left[:whole]) if whole else []
+        logits += [np.full_like(call.logits, np.nan) for call in left[whole : whole + 1]]
+    logits += [np.full_like(call.logits, np.nan) for call in calls[len(logits) :]]
+    return np.concatenate([of_call.ravel() for of_call in logits])
+
+
 def explain(
-    original: Architecture,
+    architecture: Architecture,
     calls: list[Call],
     logits: np.ndarray,
     silenced: np.ndarray | None,
@@ -101,7 +118,8 @@ def explain(
 ) -> Diagnosis:
     """The diagnosis, from the port's answers to the graded and to the silenced calls. seconds: for searches."""
     graded = Evidence("all", calls, split(logits, calls))
-    evidence = by_part(original, calls, silenced)
+    evidence = by_part(architecture, calls, silenced)
+    original = Reading(**vars(architecture))
     reader = Reader(original, seconds)
     reader.read_all(evidence, graded)
     told = Diagnosis(one_of=reader.one_of(), added=reader.added())
@@ -113,8 +131,10 @@ def explain(
                 told.missed.append(name)
             else:
                 told.other_value[name] = [setting, true]
-    told.missed += [names[0] for names in told.one_of if len(names) == 1]
-    told.one_of = [names for names in told.one_of if len(names) > 1]
+    for names in [names for names in told.one_of if len(names) == 1]:
+        if len(SETTINGS[names[0]]) == 2:  # it has no other value
+            told.one_of.remove(names)
+            told.missed += names
 
     base = replace(original, **{name: getattr(reader.reading, name) for name in HEAD_ONLY})
     wrong = dict[str, int]()
@@ -135,11 +155,11 @@ def split(logits: np.ndarray, calls: list[Call]) -> list[np.ndarray]:
 
 
 def by_part(
-    original: Architecture, calls: list[Call], silenced: np.ndarray | None
+    architecture: Architecture, calls: list[Call], silenced: np.ndarray | None
 ) -> dict[str, Evidence]:
     if silenced is None:
         return {}
-    asked = silenced_calls(original, calls)
+    asked = silenced_calls(architecture, calls)
     answers = iter(split(silenced, [call for pair in asked.values() for call in pair]))
     return {
         part: Evidence(part, pair, [next(answers) for _ in pair]) for part, pair in asked.items()
@@ -177,7 +197,8 @@ def sentence(told: Diagnosis, original: Architecture, graded: Evidence) -> str:
     for name, (value, true) in told.other_value.items():
         clauses.append(f"has {name} {value} for {true}")
     for names in told.one_of:
-        clauses.append(f"missed at least one of {listed(names)}")
+        of_several = "at least one of " if len(names) > 1 else "the true value of "
+        clauses.append(f"missed {of_several}{listed(names)}")
     for name, value in told.added.items():
         clauses.append(f"added {name} ({value})")
     return "; ".join(clauses)

@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from identification.search import SLIPS, identify
-from reference.architecture import SETTINGS, Architecture, departures
-from reference.transformer import forward
+from identification.reading import Reading, answer
+from identification.search import identify
+from reference.architecture import SETTINGS, departures
+from reference.transformer import Weights
 from reference.variant import Call
 from variants.certificate import alternatives
-from variants.ports import with_block
+from variants.ports import head_counts, with_block
 
 TOLERANCE = 5e-4
 """Worst absolute error of a logit that is right; the README derives it."""
@@ -19,15 +20,18 @@ SHOWN = 2 * TOLERANCE
 """What another setting must change for an answer to rule it out."""
 UNTOUCHED = 1e-7
 """What rounding may change."""
-PARTS: dict[str, tuple[str, ...]] = {
-    "mlp": ("head",),
-    "head": (),
-    "values": ("head",),
-    "mask": ("head", "values"),
-    "attention": ("head", "values", "mask"),
+PARTS = {
+    "head": set[str](),
+    "mlp": {"head"},
+    "values": {"head"},
+    "mask": {"head", "values"},
+    "attention": {"head", "values", "mask"},
 }
-"""Part -> the parts that show in it too, in the order of reading. The head comes second, since norm_eps and
-embedding_multiplier are one there."""
+"""Part -> the parts that show in it too."""
+
+
+SCALES = {"embedding_multiplier", "residual_multiplier", "value_scale", "norm_eps"}
+"""Choices that only the MLP, beside the values, tells apart."""
 
 
 class Evidence(NamedTuple):
@@ -40,8 +44,8 @@ class Evidence(NamedTuple):
     def errors(self) -> np.ndarray:
         """Worst absolute error at each position; NaN if the port did not answer there."""
         errors = np.zeros(max(call.tokens.shape[1] for call in self.calls))
-        for call, answer in zip(self.calls, self.answers):
-            worst = abs(answer - call.logits).max((0, 2))
+        for call, logits in zip(self.calls, self.answers):
+            worst = abs(logits - call.logits).max((0, 2))
             errors[: len(worst)] = np.maximum(errors[: len(worst)], worst)
         return errors
 
@@ -56,7 +60,7 @@ class Evidence(NamedTuple):
     def is_right(self) -> bool:
         return bool((self.errors() <= TOLERANCE).all())
 
-    def against(self, port: Architecture, original: Architecture) -> "Evidence":
+    def against(self, port: Reading, original: Reading) -> "Evidence":
         """The same, with what a port answers in place of the original's logits."""
         calls = [call._replace(logits=compute(call, port, original)) for call in self.calls]
         return self._replace(calls=calls)
@@ -65,7 +69,7 @@ class Evidence(NamedTuple):
 class Fact(NamedTuple):
     """Before a position, the port answers a call as an architecture does, whose answers the call holds."""
 
-    port: Architecture
+    port: Reading
     call: Call
     until: int
 
@@ -73,32 +77,35 @@ class Fact(NamedTuple):
 class Reader:
     """Reads part by part, from the inside out, which architecture answers like the port."""
 
-    def __init__(self, original: Architecture, seconds: float):
+    def __init__(self, original: Reading, seconds: float):
         self.original, self.reading = original, original
         self.deadline = time.monotonic() + seconds
         self.settled: set[str] = set()  # choices that the port has as the original does
-        self.facts: list[list[Fact]] = []  # those of one list are about different layers
+        self.facts: dict[str, list[Fact]] = {}  # part -> one fact, or one for each layer
         self.wrong: dict[str, int] = {}  # part that is not explained -> until which position it is
         self.evidence: dict[str, Evidence] = {}
 
     def read_all(self, evidence: dict[str, Evidence], graded: Evidence) -> None:
-        for part, inside in PARTS.items():
-            if part in evidence:
-                self.read(evidence[part], inside)
+        """The head alone comes last of the first three, since norm_eps and embedding_multiplier are one there; after
+        it the other two may be explained."""
+        for part in ("mlp", "values", "head", "mlp", "values", "mask", "attention"):
+            if part in evidence and (part in self.wrong or part not in self.facts):
+                self.read(evidence[part], PARTS[part])
         self.read_layers([asked for part, asked in evidence.items() if part not in PARTS])
-        self.read(graded, tuple(PARTS))
+        self.read(graded, {*PARTS})
 
-    def read(self, asked: Evidence, inside: tuple[str, ...]) -> None:
+    def read(self, asked: Evidence, inside: set[str]) -> None:
         """Explains a part by what is known or, if the parts inside it are explained, by a search."""
         if not asked.is_answered():
             return
-        found = self.explanation(asked, search=self.wrong.keys().isdisjoint(inside))
+        found = self.explanation(asked, search=self.wrong.keys().isdisjoint(inside - {"head"}))
         self.reading = found or self.reading
         fact = self.fact(asked, self.reading)
-        self.facts.append([fact])
+        self.facts[asked.part] = [fact]
+        self.wrong.pop(asked.part, None)
         if not found:
             self.wrong[asked.part], self.evidence[asked.part] = fact.until, asked
-        for name in SETTINGS.keys() - self.settled:
+        for name in {"heads", *SETTINGS} - self.settled:
             if proved(name, [fact], self.original) == [getattr(self.original, name)]:
                 self.settled.add(name)
 
@@ -109,9 +116,9 @@ class Reader:
         for asked in layers:
             if asked.is_answered():
                 facts.append(self.fact(asked, self.explanation(asked, search) or self.reading))
-        self.facts.append(facts)
+        self.facts["layers"] = facts
 
-    def explanation(self, asked: Evidence, search: bool) -> Architecture | None:
+    def explanation(self, asked: Evidence, search: bool) -> Reading | None:
         """An architecture that answers a part like the port."""
         if asked.against(self.reading, self.original).is_right():
             return self.reading
@@ -120,13 +127,13 @@ class Reader:
         if asked.part == "head":
             settled = SETTINGS.keys() - {"logit_scale", "final_softcap"}
         calls = []
-        for call, answer in zip(asked.calls, asked.answers):
+        for call, logits in zip(asked.calls, asked.answers):
             weights = with_block(call.weights, self.original.block, self.reading.block)
-            calls.append(Call(weights, call.tokens, answer))
+            calls.append(Call(weights, call.tokens, logits))
         seconds = left if asked.part == "all" else left / 2
         return identify(calls, self.reading, settled, seconds) if search else None
 
-    def fact(self, asked: Evidence, port: Architecture) -> Fact:
+    def fact(self, asked: Evidence, port: Reading) -> Fact:
         """What is known of the answer to the longest call."""
         asked = asked.against(port, self.original)
         return Fact(port, max(asked.calls, key=lambda call: call.tokens.size), asked.right_until())
@@ -135,34 +142,38 @@ class Reader:
         """[the port's setting of a choice], or [] if nothing proves it or proofs contradict each other."""
         if name in self.settled:
             return [getattr(self.original, name)]
-        proofs = [proved(name, facts, self.original) for facts in self.facts]
+        proofs = [proved(name, facts, self.original) for facts in self.facts.values()]
         settings = {repr(proof): proof for proof in proofs if proof}
         return next(iter(settings.values())) if len(settings) == 1 else []
 
     def added(self) -> dict[str, Any]:
         """What the port does and the original does not."""
-        read = {name: getattr(self.reading, name, None) for name in ("heads", "slip")}
-        added = {n: one for n, one in read.items() if one != getattr(self.original, n, None)}
-        suspected = {
-            name for facts in self.facts for fact in facts for name in departures(fact.port)
-        }
-        for name in suspected - departures(self.original).keys() - self.settled:
+        read = {"heads": self.reading.heads, "slip": self.reading.slip}
+        added = {name: one for name, one in read.items() if one != getattr(self.original, name)}
+        suspected = set[str]()
+        for facts in self.facts.values():
+            for fact in facts:
+                suspected |= departures(fact.port).keys()
+        suspected -= departures(self.original).keys() | self.settled
+        for name in suspected - (SCALES if "mlp" in self.wrong else set()):
             for setting in self.proved(name):
                 added |= {name: setting} if setting != SETTINGS[name][0] else {}
         return added
 
     def one_of(self) -> list[list[str]]:
         """For each wrong part that is not explained, the departures that show there and are not found: one or more is
-        missed. Left out if one of them is known to be."""
-        lists = []
+        missed. One alone is told if nothing else can be wrong there: it is missed, or has another value."""
+        lists, hidden = [], departures(self.original).keys()
         for part in roots(self.wrong):
-            call, suspects, explained = self.evidence[part].calls[-1], list[str](), False
-            for name in departures(self.original).keys() - self.settled:
-                if may_show(name, self.original, call, self.wrong[part]):
-                    suspects.append(name)
-                    explained = explained or bool(self.proved(name))
-            if suspects and not explained:
-                lists.append(suspects)
+            call, position = self.evidence[part].calls[-1], self.wrong[part]
+            suspects = set[str]()
+            for name in {"heads", *SETTINGS} - self.settled:
+                if may_show(name, self.original, call, position):
+                    suspects.add(name)
+            named = [name for name in hidden if name in suspects]
+            explained = any(self.proved(name) for name in named)
+            if not explained and (len(named) > 1 or suspects == {*named}):
+                lists += [named] if named else []
         return lists
 
 
@@ -170,23 +181,23 @@ def roots(wrong: dict[str, int]) -> list[str]:
     """Of wrong parts, with the position that each is right until, those that no part inside them explains."""
     found = []
     for part, until in wrong.items():
-        inside = PARTS.get(part, tuple(PARTS))
+        inside = PARTS.get(part, PARTS.keys())
         if all(wrong.get(other, np.inf) > until for other in inside):
             found.append(part)
     return found
 
 
-def proved(name: str, facts: list[Fact], original: Architecture) -> list[Any]:
+def proved(name: str, facts: list[Fact], original: Reading) -> list[Any]:
     """[the port's setting of a choice] if the facts rule out every other, else []. Each fact that the choice touches
     must rule out one, so that what is right in one layer only is not told."""
     settings = {getattr(fact.port, name) for fact in facts}
     if len(settings) != 1:
         return []
     (setting,) = settings
-    true, baseline = getattr(original, name), SETTINGS[name][0]
-    others = [other for other in (true, baseline) if other != setting]
+    true = getattr(original, name)
+    others = [other for other in (true, *SETTINGS.get(name, ())[:1]) if other != setting]
     if setting == true:
-        others = other_settings(name, original)
+        others = other_settings(name, original, facts[0].call.weights)
     ruled_out = set()
     for port, call, until in facts:
         touched, told = False, False
@@ -201,36 +212,35 @@ def proved(name: str, facts: list[Fact], original: Architecture) -> list[Any]:
     return [setting] if ruled_out.issuperset(others) else []
 
 
-def change(call: Call, port: Architecture, original: Architecture) -> np.ndarray:
+def change(call: Call, port: Reading, original: Reading) -> np.ndarray:
     """By how much a port misses the logits of a call at each position; inf if it cannot answer."""
     changed = abs(compute(call, port, original) - call.logits).max((0, 2))
     return np.nan_to_num(changed, nan=np.inf)
 
 
-def may_show(name: str, original: Architecture, call: Call, position: int) -> bool:
+def may_show(name: str, original: Reading, call: Call, position: int) -> bool:
     """Does some other setting of a departure change what the original answers at a position?"""
-    for setting in other_settings(name, original):
+    for setting in other_settings(name, original, call.weights):
         other = replace(original, **{name: setting})
-        if change(call, other, original)[position] > UNTOUCHED:
+        if UNTOUCHED < change(call, other, original)[position] < np.inf:
             return True
     return False
 
 
-def other_settings(name: str, original: Architecture) -> list[Any]:
+def other_settings(name: str, original: Reading, weights: Weights) -> list[Any]:
     """What a port may have instead of the true setting."""
+    if name == "heads":
+        return [heads for heads in head_counts(weights) if heads != original.heads]
     others = alternatives(name, getattr(original, name))
     if original.block == "parallel":  # with one norm to read, the same
         others = [other for other in others if other != "parallel_two_norms"]
     return others
 
 
-def compute(call: Call, port: Architecture, original: Architecture) -> np.ndarray:
+def compute(call: Call, port: Reading, original: Reading) -> np.ndarray:
     """What a port answers to a call of the original's checkpoint: (B, T, V), of NaN if its parameters do not fit."""
-    weights = with_block(call.weights, original.block, port.block)
-    if slip := getattr(port, "slip", None):
-        weights, port = SLIPS[slip](weights, port)
     with np.errstate(all="ignore"):
         try:
-            return forward(weights, call.tokens, port)
+            return answer(port, call.weights, call.tokens, original)
         except (KeyError, ValueError):
             return np.full_like(call.logits, np.nan)

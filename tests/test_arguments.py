@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from inspect_ai._util.error import PrerequisiteError
 
-from arguments import chosen_rows, read_rows
+from guards.arguments import chosen_rows, read_rows
 
 ROOT = Path(__file__).parents[1]
 LINES = (ROOT / "dataset.jsonl").read_text().splitlines()
@@ -107,7 +107,7 @@ def test_a_row_that_is_wrong_is_one_line(case, tmp_path):
 
 def test_rows_are_read_without_building_their_variants(tmp_path, monkeypatch):
     built = []
-    monkeypatch.setattr("arguments.load", built.append)
+    monkeypatch.setattr("guards.arguments.load", built.append)
     rows = [ROW | {"id": f"row-{number}"} for number in range(1000)]
     (tmp_path / "many.jsonl").write_text("\n".join(map(json.dumps, rows)))
     assert len(read_rows(tmp_path / "many.jsonl")) == 1000

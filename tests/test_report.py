@@ -161,12 +161,6 @@ def test_the_same_seed_is_the_same_attempt(tmp_path):
     assert len(every) == 4 and set(every["model"]) == {"anthropic/claude-haiku-4-5 search"}
 
 
-def test_verifiers_that_differ_are_told(tmp_path):
-    for name in "ab":
-        save(log([sample(uuid=name, hash=name)]), tmp_path / f"{name}.eval")
-    assert read([str(tmp_path)])[2] == [f"versions of the verifier are mixed for {ROWS[0]['id']}"]
-
-
 def test_logs_that_are_elsewhere(tmp_path, monkeypatch, capsys):
     """By address; the next command goes on there, the report is written here."""
     save(log(attempts(3, 3, 3, 3)), "memory://bucket/runs/one.eval")

@@ -10,14 +10,14 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from reference.rows import Row, load
 
-ROOT = Path(__file__).parent
+ROOT = Path(__file__).parents[1]
 START = signature(list_tasks).parameters["root_dir"].default
 """The working directory when Inspect was imported. To load a task from a file, it goes to the folder of that file."""
 ROWS = TypeAdapter(Annotated[list[Row], Field(min_length=1)])
 
 
 def chosen_rows(dataset: Any, departures: Any) -> tuple[Path, list[Row]]:
-    """The file that is read, looked for in the working directory and then beside this one; and its rows: all, or
+    """The file that is read, looked for in the working directory and then in this repository; and its rows: all, or
     those with so many departures, 4 or [2, 4] or "2,4"."""
     folder = START if Path.cwd() == ROOT else Path.cwd()
     path = folder / Path(str(dataset)).expanduser()

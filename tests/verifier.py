@@ -1,4 +1,4 @@
-"""What the verifier was tried on, and what it said: `make test && python benchmarks/verifier.py`.
+"""What the verifier was tried on, and what it said: `make test && python tests/verifier.py`.
 
 Counts the results that the tests of honest ports, of attacks and of published architectures left in test-results/:
 a Markdown table. What needs a Docker engine is skipped where there is none, and the table says so. Ends with 1

@@ -1,0 +1,44 @@
+"""The end of the model, read off alone: the unembedding can be inverted."""
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from reference.variant import Call
+
+
+def uncapped(logits: np.ndarray, cap: float | None) -> tuple[np.ndarray, np.ndarray | float]:
+    """The inverse of softcap, and how far each of its values can be trusted."""
+    if not cap:
+        return logits, 1.0
+    return cap * np.arctanh(logits / cap), (1 - (logits / cap) ** 2) ** 2
+
+
+def settled_head(call: Call, menu: dict[str, list], free: bool) -> dict[str, Any]:
+    """The cap without which the logits lie in the column space of the unembedding, a value of no menu if free; then
+    the norm and the offset of its gain that make the hidden states of one size and, after a LayerNorm, of mean 0."""
+    logits = call.logits[:, ::5].reshape(-1, call.logits.shape[-1])
+    unembed = call.weights["unembed"].astype(float)
+    basis = np.linalg.qr(unembed)[0]
+
+    def outside(cap):
+        with np.errstate(all="ignore"):
+            z, trust = uncapped(logits, cap)
+            return np.nan_to_num(np.mean((z - z @ basis @ basis.T) ** 2 * trust), nan=np.inf)
+
+    def uneven(setting):
+        x = hidden / (call.weights["final_norm"] + setting[1])
+        size = np.sqrt((x * x).mean(-1))
+        off_center = np.mean(abs(x.mean(-1)) / size)
+        return np.log(size).std() + (off_center if setting[0] == "layer_norm" else 0.05)
+
+    cap = min(menu["final_softcap"], key=outside)
+    if free and cap:
+        near = {"bounds": (0.95 * cap, 1.05 * cap), "options": {"xatol": 1e-12}}
+        close = minimize_scalar(lambda cap: np.log(outside(cap)), **near)
+        cap = min(cap, float(close.x), key=outside)
+    hidden = uncapped(logits, cap)[0] @ np.linalg.pinv(unembed).T
+    norm, offset = min(product(menu["norm"], menu["gain_offset"]), key=uneven)
+    return {"norm": norm, "gain_offset": offset, "final_softcap": cap}
