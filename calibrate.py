@@ -23,13 +23,7 @@ from typing import Any
 import numpy as np
 import yaml  # type: ignore[import-untyped]
 from inspect_ai import eval as run_eval
-from inspect_ai.log import (
-    list_eval_logs,
-    read_eval_log,
-    read_eval_log_samples,
-    recover_eval_log,
-    recoverable_eval_logs,
-)
+from inspect_ai import log as logs_of
 from inspect_ai.solver import SolverSpec
 
 from difficulty.band import BAND
@@ -59,13 +53,13 @@ class Known:
 
 def read_logs(folder: Path, metadata: dict[str, Any]) -> Known:
     """Finished samples of all logs, also of interrupted ones. Exits if a log has other metadata."""
-    for crashed in recoverable_eval_logs(str(folder)):
-        recover_eval_log(crashed.log.name, overwrite=True)
+    for crashed in logs_of.recoverable_eval_logs(str(folder)):
+        logs_of.recover_eval_log(crashed.log.name, overwrite=True)
     known = Known()
-    for log in list_eval_logs(str(folder), descending=False):
-        if read_eval_log(log, header_only=True).eval.metadata != metadata:
+    for log in logs_of.list_eval_logs(str(folder), descending=False):
+        if logs_of.read_eval_log(log, header_only=True).eval.metadata != metadata:
             sys.exit(f"{log.name} is of another model or other options: give another --out")
-        for sample in read_eval_log_samples(log, all_samples_required=False):
+        for sample in logs_of.read_eval_log_samples(log, all_samples_required=False):
             row = Row.model_validate(sample.metadata)
             known.rows[departures_of(row)] = row
             known.started += 1
@@ -158,7 +152,6 @@ def parse() -> tuple[argparse.Namespace, dict[str, Any]]:
         parser.error("--band is two rates, the lower one first")
     passed_on = [f"{n[2:].replace('-', '_')}={value}" for n, value in zip(names, values)]
     solver = options.solver and SolverSpec(options.solver, pairs(options.S), pairs(options.S))
-    subject = [options.model, options.solver, options.S, options.M]
     settings = {
         "log_dir": str(options.out / "logs"),
         "log_buffer": 1,  # each sample is in the file as soon as it is done
@@ -169,7 +162,7 @@ def parse() -> tuple[argparse.Namespace, dict[str, Any]]:
         "model_args": pairs(options.M),
         "solver": solver,
         "max_samples": options.max_samples,
-        "metadata": {"subject": subject},
+        "metadata": {"subject": [options.model, options.solver, options.S, options.M]},
         **pairs(passed_on),
     }
     return options, settings
