@@ -77,20 +77,16 @@ def departures_of(row: Row) -> Variant:
 def certify(pool, rows: dict[Variant, Row], variants: Sequence[Variant]) -> set[Variant]:
     """Adds a row for each variant that has none; returns those for which none is certified."""
     missing = [variant for variant in variants if variant not in rows]
-    seed = next(iter(rows.values())).seed if rows else secrets.token_hex(16)
-    first = 1 + max((row.number for row in rows.values()), default=0)
-    jobs = [(seed, first + TRIES * n, variant) for n, variant in enumerate(missing)]
-    made = zip(missing, pool.map(first_certified, jobs, chunksize=1))
-    rows |= {variant: row for variant, row in made if row}
+    for variant, row in zip(missing, pool.map(first_certified, missing, chunksize=1)):
+        if row:
+            rows[variant] = row
     return set(missing) - rows.keys()
 
 
-def first_certified(job: tuple[str, int, Variant]) -> Row | None:
-    seed, first, variant = job
-    for number in range(first, first + TRIES):
-        if row := certified_row(seed, number, len(variant), variant):
-            return row
-    return None
+def first_certified(variant: Variant) -> Row | None:
+    seed = secrets.token_hex(16)
+    made = (certified_row(seed, number, len(variant), variant) for number in range(TRIES))
+    return next(filter(None, made), None)
 
 
 def affordable(known: Known, options: argparse.Namespace) -> int:
