@@ -1,38 +1,53 @@
 """Orphan Checkpoint: write the forward pass of a model whose weights survive and whose code is lost."""
 
 import io
+import sys
 from pathlib import Path
 
 import numpy as np
 from inspect_ai import Task, task
-from inspect_ai.agent import react
-from inspect_ai.dataset import Sample
+from inspect_ai.agent import AgentPrompt, react
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import GenerateConfig
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.tool import bash, python
-from inspect_ai.util import collect, sandbox
-from inspect_ai.util._sandbox.local import LocalSandboxEnvironment
+from inspect_ai.util import collect, sandbox, store
 
-from build_dataset import read_rows
-from reference.variants import load
+sys.path.insert(0, str(Path(__file__).parent))  # an installed package of the same name comes later
+
+from guards import isolation, prices  # noqa: F401  (a hook, and what models cost)
+from guards.arguments import chosen_rows
+from guards.unbreakable import answers, unbreakable
+from reference.rows import Row, load
 from scorers.parity import parity
-from tools.check_port import check_port, traces
+from tools.check_port import check_port
 
+VERSION = 2
 ROOT = Path(__file__).parent
+PROMPT = AgentPrompt(assistant_prompt="Call {submit}() when model.py is done.")
 
 
 @task
-def orphan_checkpoint(departures: int | None = None, dataset: str = "dataset.jsonl") -> Task:
+def orphan_checkpoint(departures=None, dataset="dataset.jsonl") -> Task:
     """The variants of a dataset that build_dataset.py wrote, or those of them with so many departures."""
-    prompt, rows = (ROOT / "prompt.md").read_text(), read_rows(ROOT / dataset, departures)
+    path, rows = chosen_rows(dataset, departures)
+    prompt = (ROOT / "prompt.md").read_text(encoding="utf-8")
+    tools = [unbreakable(tool) for tool in (bash(300), python(300), check_port())]
+    samples = [
+        Sample(input=prompt, id=row.id, target=str(row.architecture), metadata=row.model_dump())
+        for row in rows
+    ]
     return Task(
-        dataset=[Sample(input=prompt, id=row["id"], metadata=row) for row in rows],
+        dataset=MemoryDataset(samples, str(path), str(path)),
         setup=stage(),
-        solver=react(tools=[bash(300), python(300), check_port()], truncation="auto"),
+        solver=react(prompt=PROMPT, tools=tools, model=answers(), truncation="auto"),
         scorer=parity(),
+        config=GenerateConfig(parallel_tool_calls=False),
         sandbox=("docker", str(ROOT / "compose.yaml")),
-        message_limit=400,
+        turn_limit=400,
         fail_on_error=False,
-        version=1,
+        score_on_error=True,
+        version=VERSION,
     )
 
 
@@ -45,12 +60,10 @@ def stage() -> Solver:
         await sandbox().write_file(name, file.getvalue())
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        if state.model.api != "mockllm" and isinstance(sandbox()._sandbox, LocalSandboxEnvironment):  # type: ignore[attr-defined]
-            raise RuntimeError("the local sandbox does not isolate: use --sandbox docker")
-        _, ((weights, tokens, logits), *_) = load(state.metadata)
-        traces.set((weights, tokens, logits))
-        shown = {"tokens": tokens, "logits": np.float32(logits)}
-        await collect(write("weights.npz", weights), write("traces.npz", shown))
+        store().set("row", state.metadata)
+        traces, *_ = load(Row(**state.metadata))
+        shown = {"tokens": traces.tokens, "logits": np.float32(traces.logits)}
+        await collect(write("weights.npz", traces.weights), write("traces.npz", shown))
         return state
 
     return solve

@@ -20,9 +20,10 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from guards.arguments import read_rows
 from identification.search import recover
 from reference.architecture import SETTINGS, Architecture, departures
-from reference.rows import Row, load, read_rows
+from reference.rows import Row, load
 from reference.transformer import forward
 from scorers.parity import TOLERANCE
 

@@ -40,11 +40,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from baselines.recover import port  # noqa: E402
+from reference.variants import build, load  # noqa: E402
+
 from baselines.vanilla import vanilla  # noqa: E402
 from build_dataset import certified_row  # noqa: E402
 from inspect_task import orphan_checkpoint  # noqa: E402
 from reference.transformer import forward  # noqa: E402
-from reference.variants import build, load  # noqa: E402
 from scorers.parity import parity  # noqa: E402
 
 ROWS = [json.loads(line) for line in (ROOT / "dataset.jsonl").read_text().splitlines()]

@@ -8,7 +8,7 @@ from reference.architecture import Architecture
 HEADER = """
 import math
 from dataclasses import dataclass, field, fields
-from math import ceil, floor, log, pi, sqrt
+from math import ceil, log, pi, sqrt
 from typing import Any
 
 import numpy as np

@@ -8,8 +8,9 @@ at position 0, where nothing turns, no window closes and one score means nothing
 positions, and those that need 48. Once a stage is solved, what it settled stays.
 """
 
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -32,6 +33,8 @@ ALIKE = 2
 """Of them, those from one group of choices at most."""
 EXACT = 2e-5
 """Worst error of a solved stage: float32 traces leave a few 1e-6."""
+ROUNDED = 1e-4
+"""The same for the answers of a port, which may compute in single precision."""
 STAGES = ((8, 1), (4, 5), (1, 48))
 """Sequences, and positions of them, that are looked at together; after these, everything."""
 SEEN = ("block", "qk_norm", "sinks", "qkv_bias", "attention_gate")
@@ -48,7 +51,7 @@ MOVES = (  # choices that are changed together
     ("score_softcap",),
     ("rope_pairing", "rotary_fraction", "rope_theta", "rope_reversed"),
     ("rotary_fraction", *EXTENSIONS),
-    ("nope_every", "alibi", "pattern_first"),
+    ("nope_every", "pattern_first"),
     (
         "sliding_window",
         "global_every",
@@ -89,15 +92,28 @@ def recover(
     return Architecture(**settings), Stage(calls, found, menu, False, 0).worst(found)
 
 
-def identify(calls: list[Call], original: Architecture) -> Reading | None:
-    """What a port computes that answers the calls with these logits; None if nothing is exact to 2e-5."""
+def identify(
+    calls: list[Call],
+    original: Architecture,
+    settled: Collection[str] = (),
+    seconds: float = np.inf,
+) -> Reading | None:
+    """What a port computes that answers the calls with these logits; None if nothing is found in that time. settled:
+    choices that the port is known to have as the original does."""
     menu: Menu = {name: [*settings, *FREE.get(name, ())] for name, settings in SETTINGS.items()}
     menu |= {"heads": head_counts(calls[0].weights), "slip": [None, *SLIPS]}
-    found, solved = solve(calls, Reading(**vars(original)), menu, free=True)
+    menu |= {name: [getattr(original, name)] for name in settled}
+    start = Reading(**vars(original))
+    try:
+        found, solved = solve(calls, start, menu, free=True, deadline=time.monotonic() + seconds)
+    except TimeoutError:
+        return None
     return found if solved else None
 
 
-def solve(calls: list[Call], start: Reading, menu: Menu, free: bool) -> tuple[Reading, bool]:
+def solve(
+    calls: list[Call], start: Reading, menu: Menu, free: bool, deadline: float = np.inf
+) -> tuple[Reading, bool]:
     """The best reading of the calls, and whether it is exact. A free reading may have any value, break rules and
     ignore parameters; what it does is counted from the start, not from the baselines."""
     checkpoints = {id(call.weights): call.weights for call in calls}
@@ -119,7 +135,7 @@ def solve(calls: list[Call], start: Reading, menu: Menu, free: bool) -> tuple[Re
         states = [state for state in starts if counts[state] == used]
     solved: Stage | None = None
     for looked_at in [*(part(calls, *shape) for shape in STAGES), calls]:
-        stage = Stage(looked_at, start, menu, free, used)
+        stage = Stage(looked_at, start, menu, free, used, deadline)
         states = stage.best(states)
         settled = [state for state in climb(states, stage, solved) if stage.solves(state)]
         if not settled:  # what is not settled stays as it was: a poor fit would only blur what is
@@ -150,6 +166,7 @@ class Stage:
     menu: Menu
     free: bool
     used: int
+    deadline: float = np.inf
     losses: dict[Reading, float] = field(default_factory=dict)
 
     def usable(self, state: Reading) -> bool:
@@ -165,6 +182,8 @@ class Stage:
 
     def answer(self, state: Reading) -> tuple[np.ndarray, float]:
         """Error of all logits (flat), and their scale: the best one if the state has none."""
+        if time.monotonic() > self.deadline:
+            raise TimeoutError
         truth = np.concatenate([call.logits.ravel() for call in self.calls])
         bare = replace(state, final_softcap=None, logit_scale=1.0)
         answers = []
@@ -185,7 +204,7 @@ class Stage:
         return float(abs(self.answer(state)[0]).max())
 
     def solves(self, state: Reading) -> bool:
-        return self.worst(state) < EXACT
+        return self.worst(state) < (ROUNDED if self.free else EXACT)
 
     def loss(self, state: Reading) -> float:
         if state not in self.losses:
@@ -213,7 +232,11 @@ class Stage:
         does not show yet is left alone. One for each skeleton: fitting finds its values."""
         distinct: dict[float, Reading] = {}
         kept: dict[frozenset, Reading] = {}
-        for state in sorted(states, key=lambda one: self.loss(one) * 1.1 ** len(self.changes(one))):
+
+        def order(state):
+            return self.loss(state) * 1.1 ** len(self.changes(state)), len(departures(state))
+
+        for state in sorted(states, key=order):
             distinct.setdefault(self.loss(state), state)
         for state in distinct.values():
             kept.setdefault(self.skeleton(state), state)
@@ -332,7 +355,7 @@ def plainest(found: Reading, stage: Stage) -> Reading:
             options += [float(f"{value:.{digits}g}") for digits in (2, 3, 4) if stage.free]
         for option in options:
             other = replace(found, **{name: option})
-            if name != "heads" and stage.worst(other) < max(EXACT, stage.worst(found)):
+            if name != "heads" and (stage.solves(other) or stage.worst(other) < stage.worst(found)):
                 found = other
                 break
     return found

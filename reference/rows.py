@@ -1,24 +1,22 @@
 """A row of dataset.jsonl: one variant, spelled out, with a hash of what its original answers."""
 
 from hashlib import sha256
-from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from reference.architecture import HEADS, SETTINGS, Architecture
 from reference.variant import Call, build
 
 
-class Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+class Row(BaseModel, extra="forbid", frozen=True, strict=True):
     id: str
     seed: str = Field(pattern="^[0-9a-f]{1,32}$")
     """Of the dataset, 128 bits in hexadecimal."""
     number: int = Field(ge=0)
     """Which child of the seed the variant is made from."""
     departures: int
-    architecture: dict[str, Any]
+    architecture: dict
     """heads, and the setting of every departure."""
     hash: str
     canary: str

@@ -7,7 +7,7 @@ them, b_qkv ((H + 2 KV) hd,), norm_q and norm_k (hd,) or (H hd,) and (KV hd,), w
 Numbers have the dtype that forward() is given; activations x are (B, T, d).
 """
 
-from math import ceil, floor, log, pi, sqrt
+from math import ceil, log, pi, sqrt
 
 import numpy as np
 from scipy.special import erf, expit
@@ -37,8 +37,8 @@ def forward(weights: Weights, tokens: np.ndarray, arch: Architecture, dtype=np.f
     weights = {name: np.asarray(tensor, dtype) for name, tensor in weights.items()}
     x = arch.embedding_multiplier * weights["embed"][tokens]
     for layer in range(sum(name.endswith("w_o") for name in weights)):
-        prefix = f"layers.{layer}."
-        of_layer = {n.removeprefix(prefix): t for n, t in weights.items() if n.startswith(prefix)}
+        names = [name for name in weights if name.startswith(f"layers.{layer}.")]
+        of_layer = {name.split(".")[2]: weights[name] for name in names}
         x = block(x, of_layer, layer, arch)
     logits = arch.logit_scale * norm(x, weights["final_norm"], arch) @ weights["unembed"].T
     return softcap(logits, arch.final_softcap)
@@ -59,8 +59,7 @@ def block(x, weights, layer, arch):
 
 def norm(x, gain, arch):
     """RMSNorm or LayerNorm of the last axis; a gain of None is no gain."""
-    if arch.norm == "layer_norm":
-        x = x - x.mean(-1, keepdims=True)
+    x = x - x.mean(-1, keepdims=True) if arch.norm == "layer_norm" else x
     x = x / np.sqrt((x * x).mean(-1, keepdims=True) + arch.norm_eps)
     return x if gain is None else x * (gain + arch.gain_offset)
 
@@ -73,30 +72,24 @@ def attention(x, weights, layer, arch):
     """Causal grouped-query attention: query head h reads KV head h // (H / KV)."""
     local = bool(arch.sliding_window) and not is_nth(layer, arch.global_every, arch)
     q, k, v = project(x, weights, arch)
-    if not arch.alibi and not is_nth(layer, arch.nope_every, arch):
+    if not is_nth(layer, arch.nope_every, arch):
         q, k = rope(q, local, arch), rope(k, local, arch)
     if arch.qk_norm == "head_after_rope":
         q, k = norm(q, weights["norm_q"], arch), norm(k, weights["norm_k"], arch)
-    position = np.arange(x.shape[1], dtype=x.dtype)[:, None]
-    if arch.temperature_interval:
-        q = q * (1 + 0.1 * np.log(1 + position // arch.temperature_interval))[..., None]
     group = arch.heads // k.shape[2]
     q, k, v = (t.swapaxes(1, 2) for t in (q, k.repeat(group, 2), v.repeat(group, 2)))
 
+    position = np.arange(x.shape[1], dtype=x.dtype)[:, None]
+    temperature = 1 + 0.1 * np.log(1 + position // (arch.temperature_interval or np.inf))
     scale = arch.score_scale / sqrt(q.shape[3]) / (layer + 1 if arch.inverse_layer_scale else 1)
-    scores = softcap(scale * q @ k.swapaxes(2, 3), arch.score_softcap)  # (B, H, query, key)
+    scores = softcap(scale * temperature * q @ k.swapaxes(2, 3), arch.score_softcap)
     distance = position - position.T  # query - key
-    if arch.alibi:
-        head = np.arange(1, arch.heads + 1, dtype=x.dtype)[:, None, None]
-        scores = scores - 2 ** (-8 * head / arch.heads) * distance
     visible = (distance >= 0) & (distance < (arch.sliding_window if local else np.inf))
     share = np.exp(np.where(visible, scores, -np.inf))
     sink = np.exp(weights["b_head"])[:, None, None] if arch.sinks else 0
-    out = (share / (share.sum(-1, keepdims=True) + sink) @ v).swapaxes(1, 2)
-    out = out.reshape(*x.shape[:2], -1)
-    if arch.attention_gate:
-        out = out * expit(x @ weights["w_gate"].T)
-    return out @ weights["w_o"].T
+    seen = (share / (share.sum(-1, keepdims=True) + sink) @ v).swapaxes(1, 2)
+    gate = expit(x @ weights["w_gate"].T) if arch.attention_gate else 1
+    return (gate * seen.reshape(*x.shape[:2], -1)) @ weights["w_o"].T
 
 
 def is_nth(layer, n, arch):
@@ -142,17 +135,15 @@ def frequencies(width, local, arch):
     theta = arch.local_theta if local and arch.local_theta else arch.rope_theta
     pair, original = np.arange(width // 2), ORIGINAL_CONTEXT / (2 * pi)
     frequency = theta ** (-2 * pair / width)
-    if local and arch.scaled_layers == "global":
-        return frequency, 1.0
-    if factor := arch.llama3_factor:
+    scaled = not local or arch.scaled_layers == "all"
+    if scaled and (factor := arch.llama3_factor):
         kept = np.clip((original * frequency - 1) / 3, 0, 1)
         return frequency * (kept + (1 - kept) / factor), 1.0
-    if factor := arch.yarn_factor:
-        first, last = (width * log(original / turns) / (2 * log(theta)) for turns in (32, 1))
-        first, last = max(floor(first), 0), min(ceil(last), width - 1)
-        divided = np.clip((pair - first) / (last - first), 0, 1)
+    if scaled and (factor := arch.yarn_factor):
+        last = ceil(width * log(original) / (2 * log(theta)))  # no pair turns 32 times
+        divided = np.clip(pair / last, 0, 1)
         return frequency * (1 - divided + divided / factor), 1 + 0.1 * log(factor)
-    return frequency / arch.rope_factor, 1.0
+    return frequency / (arch.rope_factor if scaled else 1), 1.0
 
 
 def halves(x, interleaved):
@@ -163,8 +154,7 @@ def halves(x, interleaved):
 def mlp(x, weights, arch):
     """Gated MLP."""
     gate, up = halves(x @ weights["w_in"].T, arch.gate_up_layout == "interleaved")
-    if arch.gate_up_layout == "up_gate":
-        gate, up = up, gate
+    gate, up = (up, gate) if arch.gate_up_layout == "up_gate" else (gate, up)
     if clamp := arch.mlp_clamp:
         gate, up = np.minimum(gate, clamp), np.clip(up, -clamp, clamp)
     return (ACTIVATIONS[arch.activation](gate) * (up + arch.up_offset)) @ weights["w_out"].T

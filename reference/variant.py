@@ -6,7 +6,6 @@ takes back, times a random factor, so that its size does not give the multiplier
 """
 
 from functools import lru_cache
-from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -26,30 +25,22 @@ class Call(NamedTuple):
     logits: np.ndarray  # (B, T, V), float64
 
 
-def children(seed: str, number: int) -> list[np.random.SeedSequence]:
-    """The seeds of a row's architecture and of its weights and tokens. seed: 128 bits in hexadecimal."""
-    return np.random.SeedSequence(int(seed, 16), spawn_key=(number,)).spawn(2)
-
-
 def layer_parameters(arch: Architecture, hidden=1, head_dim=1, kv_heads=1, mlp=1) -> dict:
     """Name -> mean, standard deviation and shape, of every parameter of one layer."""
-    attended, key_width, gain = (
-        arch.heads * head_dim,
-        kv_heads * head_dim,
-        (1 - arch.gain_offset, 0.3),
-    )
+    attended, key_width = arch.heads * head_dim, kv_heads * head_dim
+    gain = (1 - arch.gain_offset, 0.3)
     normed = (attended, key_width) if arch.qk_norm == "all_heads" else (head_dim, head_dim)
     has_gains = arch.qk_norm not in (None, "no_gain")
     parameters = {
-        "w_qkv": (0, 1.4 / sqrt(hidden), (attended + 2 * key_width, hidden)),
+        "w_qkv": (0, 1.4 * hidden**-0.5, (attended + 2 * key_width, hidden)),
         "b_qkv": arch.qkv_bias and (0, 0.5, (attended + 2 * key_width,)),
         "norm_q": has_gains and (*gain, normed[:1]),
         "norm_k": has_gains and (*gain, normed[1:]),
         "b_head": arch.sinks and (0, 1, (arch.heads,)),
-        "w_gate": arch.attention_gate and (0, 1.4 / sqrt(hidden), (attended, hidden)),
-        "w_o": (0, 0.05 / sqrt(attended), (hidden, attended)),
-        "w_in": (0, 1.4 / sqrt(hidden), (2 * mlp, hidden)),
-        "w_out": (0, 0.06 / sqrt(mlp), (hidden, mlp)),
+        "w_gate": arch.attention_gate and (0, 1.4 * hidden**-0.5, (attended, hidden)),
+        "w_o": (0, 0.05 * attended**-0.5, (hidden, attended)),
+        "w_in": (0, 1.4 * hidden**-0.5, (2 * mlp, hidden)),
+        "w_out": (0, 0.06 * mlp**-0.5, (hidden, mlp)),
     }
     parameters |= {f"norm_{n}": (*gain, (hidden,)) for n in BLOCKS[arch.block] if n}
     return {name: parameter for name, parameter in parameters.items() if parameter}
@@ -63,7 +54,7 @@ def checkpoints(arch: Architecture, random: np.random.Generator) -> list[Weights
     layer = layer_parameters(arch, hidden, head_dim, kv_heads, mlp)
     # a branch that is normed after it adds about 1 to the stream
     stream = (1 if arch.block in ("post", "sandwich") else 0.03) * (0.5 + random.random())
-    logits = (2 + 4 * random.random()) / sqrt(hidden)
+    logits = (2 + 4 * random.random()) * hidden**-0.5
     model = {
         "embed": (0, stream / arch.embedding_multiplier, (vocabulary, hidden)),
         "final_norm": (1 - arch.gain_offset, 0.3, (hidden,)),
@@ -76,8 +67,9 @@ def checkpoints(arch: Architecture, random: np.random.Generator) -> list[Weights
 
 @lru_cache(16)  # those of the samples that run; one that fell out is built again
 def build(seed: str, number: int, arch: Architecture) -> list[Call]:
-    """The call of the traces, (8, 48) with every token id, then those of the probes."""
-    random = np.random.default_rng(children(seed, number)[1])
+    """The call of the traces, (8, 48) with every token id, then those of the probes. The seed of a dataset, 128 bits
+    in hexadecimal, has a child for each row; of its children, 0 makes the architecture and 1 all else."""
+    random = np.random.default_rng(np.random.SeedSequence(int(seed, 16), spawn_key=(number, 1)))
     first, second = checkpoints(arch, random)
     vocabulary = len(first["embed"])
     asked = [(first, random.permutation(np.resize(np.arange(vocabulary), 8 * 48)).reshape(8, 48))]

@@ -1,23 +1,41 @@
-"""Runs the submission: `python -P -c <this file> < CALLS`, in the folder of model.py.
+"""Runs the submission: `python -I -c <this file> < CALLS`, in the folder of model.py.
 
-CALLS is a pickled list of (weights, tokens); logits.bin gets every logit as a raw float64, call after call.
-Nothing that happens here is trusted: the host takes numbers, as many as it asked for, and compares them.
+CALLS is a pickled list of (weights, tokens). What it tells the host is lines of a word and bytes in hexadecimal:
+`started`; `source`, what model.py contains; `no_file`, `bad_output` or `logits`, every logit as a float64, call after
+call. Nothing that happens here is trusted: the host takes numbers, as many as it asked for, and compares them.
 """
 
+import os
 import pickle
 import sys
 
-import numpy as np
+
+def tell(word, value):
+    print(word, value.hex(), file=host, flush=True)
+
+
+host = os.fdopen(os.dup(1), "w")
+tell("started", b"")  # before anything that an agent can break: else the engine is at fault
+os.dup2(2, 1)  # what the port prints is no answer
+
+import numpy as np  # noqa: E402
 
 calls, answers = pickle.load(sys.stdin.buffer), b""
+os.listdir()  # raises if nobody may look into this folder
+if not os.path.isfile("model.py"):
+    tell("no_file", b"model.py not found")
+    sys.exit()
+tell("source", np.fromfile("model.py", np.uint8, 1_000_000).tobytes())
 # only now: a numpy.py beside model.py is not NumPy; and no .pyc: it may be that of an older model.py
 sys.path, sys.pycache_prefix = ["", *sys.path], "/dev/null"
-with open("logits.bin", "wb") as result:  # empty before the submission runs
-    import model
+import model  # noqa: E402
 
+try:
     for weights, tokens in calls:
         logits = np.asarray(model.forward(weights, tokens))
         if logits.shape != (*tokens.shape, len(weights["embed"])) or logits.dtype.kind not in "fiu":
-            sys.exit(f"bad output: {logits.dtype} {logits.shape} for tokens {tokens.shape}")
+            tell("bad_output", f"{logits.dtype} {logits.shape} for tokens {tokens.shape}".encode())
+            break
         answers += logits.astype(np.float64).tobytes()
-    result.write(answers)  # now, in one piece: a port may fork, or write a logits.bin of its own
+finally:
+    tell("logits", answers)

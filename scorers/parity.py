@@ -1,64 +1,80 @@
 """1 if every logit of the submission, on unseen tokens and two checkpoints, is within 5e-4 of the original's.
 
 The sandbox gets weights and tokens and gives back numbers. The logits of these calls, architecture and seed
-stay on the host, which reads as many float64 as it asked for and compares them. A fault of the submission is
-a score of 0 with a reason. So is a sandbox that is dead by then: the submission may have killed it.
+stay on the host, which takes as many float64 as it asked for and compares them.
+
+What the submission breaks is a score of 0 with a reason; what the engine or the host breaks raises (guards/engine.py).
 """
 
 import pickle
-from hashlib import sha256
+import re
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from inspect_ai.scorer import Score, Scorer, Target, scorer
+from inspect_ai.scorer import Score, Scorer, Target, accuracy, scorer, stderr
 from inspect_ai.solver import TaskState
-from inspect_ai.util import OutputLimitExceededError, sandbox
 
-from reference.variants import load
-from scorers.diagnosis import diagnose
+from guards.engine import BROKEN_BY_AGENT, execute, raise_if_never_begun
+from reference.architecture import Architecture, departures
+from reference.rows import Call, Row, load
+from scorers.diagnosis import Diagnosis, diagnose
 from scorers.pass_rate import pass_rate
 
 TOLERANCE = 5e-4  # of every logit; the README derives it
-SECONDS = 60  # for the process that makes all calls
-COMMAND = ["python", "-P", "-c", (Path(__file__).parents[1] / "sandbox/run_port.py").read_text()]
+SECONDS = 180  # for the process that makes all calls
+HARNESS = (Path(__file__).parents[1] / "sandbox/run_port.py").read_text(encoding="utf-8")
 
 
-async def attempt(calls: list[tuple]) -> tuple[str, str, np.ndarray]:
-    """Make the calls to the sandbox's model.py, in one process: reason, explanation, logits (flat).
-    calls: (weights, tokens (B, T), the original's logits (B, T, V))."""
-    truth = np.concatenate([logits.ravel() for _, _, logits in calls])
-    job = pickle.dumps([(weights, tokens) for weights, tokens, _ in calls])
+class Outcome(NamedTuple):
+    """What came of running the port."""
+
+    reason: str
+    detail: str
+    source: str = ""  # what model.py contained when it was read
+    logits: np.ndarray | None = None  # the port's own answers, flat; after a crash, those before it
+
+
+async def attempt(calls: list[Call]) -> Outcome:
+    """Make the calls to the sandbox's model.py, in one process. RuntimeError: the engine or the host is broken."""
+    truth = np.concatenate([call.logits.ravel() for call in calls])
+    job = pickle.dumps([(call.weights, call.tokens) for call in calls])
     try:
-        run = await sandbox().exec(COMMAND, job, timeout=SECONDS, timeout_retry=False)
-        logits = np.frombuffer(await sandbox().read_file("logits.bin", text=False))
-        if logits.size != truth.size:
-            raise RuntimeError(run.stderr or f"exit code {run.returncode}, {logits.size} logits")
+        code, output, errors = await execute(["python", "-I", "-c", HARNESS], SECONDS, job)
     except TimeoutError:
-        return "timeout", f"not done after {SECONDS} seconds", truth
-    except Exception as error:  # whatever broke, the submission may have broken it
-        reason = "bad_output" if "bad output: " in str(error) else "crashed"
-        return reason, str(error)[-2000:], truth
-    worst = np.nan_to_num(abs(logits - truth), nan=np.inf).max()
-    reason = "passed" if worst <= TOLERANCE else "wrong_logits"
-    return reason, f"worst absolute error {worst:.2g}", logits
+        return Outcome("timeout", f"not done after {SECONDS} seconds")
+    except BROKEN_BY_AGENT as error:
+        return Outcome("crashed", str(error)[-2000:])
+    lines = re.findall("^([a-z_]+) ((?:[0-9a-f]{2})*)$", output, re.MULTILINE)
+    told = {word: bytes.fromhex(value) for word, value in lines}
+    source = told.get("source", b"").decode(errors="replace")
+    answers = told.get("logits", b"")
+    logits = np.frombuffer(answers[: len(answers) // 8 * 8])
+    if logits.size == truth.size:
+        worst = np.nan_to_num(abs(logits - truth), nan=np.inf).max()
+        number = np.format_float_scientific(worst, 1, trim="-", exp_digits=1)
+        right = worst <= TOLERANCE
+        detail = f"worst absolute error {number}: {'' if right else 'not '}within 5e-4"
+        return Outcome("passed" if right else "wrong_logits", detail, source, logits)
+    for reason in {"no_file", "bad_output"} & told.keys():
+        return Outcome(reason, told[reason].decode(errors="replace")[:2000], source)
+    return Outcome("crashed", f"exit code {code}: {errors[-2000:]}", source, logits)
 
 
-@scorer(metrics=[pass_rate()])
+@scorer(metrics=[accuracy(), stderr(), pass_rate()])
 def parity() -> Scorer:
     async def score(state: TaskState, target: Target) -> Score:
-        a, (_, *probes) = load(state.metadata)
-        source, missed = "", None
-        try:
-            file = await sandbox().read_file("model.py", text=False)
-            source = file[:1_000_000].decode(errors="replace")  # for the log
-            reason, why, logits = await attempt(probes)
-        except (OSError, RuntimeError, OutputLimitExceededError) as error:
-            reason, why = "no_file", f"model.py cannot be read: {error}"
-        if reason == "wrong_logits":
-            where, missed = diagnose(logits, probes, a, TOLERANCE)
-            why += f"; {where}; missed: {missed or 'no departures explain it'}"
-        version = sha256(f"{state.metadata}{COMMAND}{Path(__file__).read_text('utf-8')}".encode())
-        info = {"reason": reason, "missed": missed, "source": source, "hash": version.hexdigest()}
-        return Score(value=int(reason == "passed"), explanation=f"{reason}: {why}", metadata=info)
+        raise_if_never_begun(state)
+        row = Row(**state.metadata)
+        _, *probes = load(row)
+        reason, detail, source, logits = await attempt(probes)
+        architecture = Architecture(**row.architecture)
+        told = Diagnosis(reason, [*departures(architecture)] if reason == "passed" else [])
+        if reason == "wrong_logits" and logits is not None:
+            told = await diagnose(architecture, probes, logits, attempt)
+            detail = f"{detail}; {told.sentence}"
+        info = {**told.metadata(), "source": source}
+        value, said = int(reason == "passed"), f"{told.reason}: {detail}"
+        return Score(value=value, answer=told.reason, explanation=said, metadata=info)
 
     return score

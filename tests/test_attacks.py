@@ -29,6 +29,7 @@ REASONS = {
 IN_DOCKER = [name for name, file in FILES.items() if file.suffix == ".sh"]
 HANGS = [name for name in FILES if name not in IN_DOCKER and REASONS[name] == ["timeout"]]
 LOCAL = [name for name in FILES if name not in IN_DOCKER and name not in HANGS]
+CHANGES = {"growing_port", "daemon_writes_the_result"}  # races
 HONEST = [write({"model.py": RIGHT}), CHECK, SUBMIT]
 
 
@@ -41,7 +42,7 @@ def run(names: list[str], log_dir: Path, **options) -> dict:
             scripts[name] = [write({"model.py": text, "port.py": RIGHT}), CHECK, SUBMIT]
         else:
             both = write({"model.py": RIGHT, "port.py": RIGHT})
-            scripts[name] = [both, ("bash", {"command": text}), SUBMIT]
+            scripts[name] = [both, ("bash", {"command": text}), CHECK, SUBMIT]
     return run_cases(scripts | {"honest": HONEST}, log_dir, **options)
 
 
@@ -76,6 +77,13 @@ def check_rejected(name: str, sample):
     reason, detail = score(sample).explanation.split(": ", 1)
     assert reason in REASONS[name] and 3 < len(detail) <= 2500
     assert leaked("\n".join(told(sample))) == set()
+    check_agreement(sample)
+
+
+def check_agreement(sample):
+    """check_port has told the agent of the same kind of fault: an exit code, a type, no file, an error, no time."""
+    _, detail = score(sample).explanation.split(": ", 1)
+    assert sample.id in CHANGES or told(sample)[-1].split()[0] == detail.split()[0]
 
 
 @pytest.mark.parametrize("name", LOCAL)
@@ -135,16 +143,19 @@ def test_explanations(local):
 def test_explanations_in_docker(hostile):
     """They tell what became of the file or of the container."""
     samples, _ = hostile
-    assert "SyntaxError" in score(samples["syntax_error"]).explanation
-    assert "regular file" in score(samples["fifo_as_port"]).explanation
-    assert "Permission denied" in score(samples["unreadable_port"]).explanation
-    assert "not running" in score(samples["container_killed"]).explanation
-    assert "limit" in score(samples["huge_port"]).explanation
-    assert "exit code 137" in score(samples["memory_bomb"]).explanation
+    for name, said in {
+        "syntax_error": "SyntaxError",
+        "fifo_as_port": "model.py not found",
+        "unreadable_port": "Permission denied: 'model.py'",
+        "locked_folder": "Permission denied",
+        "container_killed": "not running",
+        "memory_bomb": "exit code 137",
+        "processes_taken": "exit code 125: /usr/bin/timeout: fork system call failed",
+    }.items():
+        assert said in score(samples[name]).explanation
 
 
 @pytest.mark.parametrize("name", ["the_traces_only", "the_first_checkpoint_only", "oracle"])
 def test_check_port_is_no_oracle(name, local):
     """It knows the traces only: what answers them and nothing else looks right to it."""
-    *_, checked = told(local[name])
-    assert float(checked.removeprefix("worst absolute error ")) < 1e-4
+    assert told(local[name])[-1].endswith(": within 5e-4 on the traces")

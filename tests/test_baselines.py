@@ -1,34 +1,49 @@
-"""The plain Llama of baselines/: right for what is plain, and for nothing else."""
+"""Solvers without a language model, through Inspect: the search, the plain Llama and the walkthrough."""
 
-from inspect_ai import eval as run_eval
+import pytest
 
-from baselines import vanilla_model
-from baselines.vanilla import vanilla
-from inspect_task import orphan_checkpoint
-from reference.architecture import Architecture
-from reference.variant import build
+from baselines.search import search, shares
+from reference.architecture import SETTINGS
+from tests.harness import inspect, the_log
 
 
-def test_vanilla_is_the_baseline_and_nothing_else():
-    """The plain Llama port is right for originals without departures whose head size it guesses."""
-    guessed = 0
-    for number in range(6):
-        for weights, tokens, logits in build("1", number, Architecture(heads=4)):
-            width, rows = weights["layers.0.w_o"].shape[1], len(weights["layers.0.w_qkv"])
-            if vanilla_model.head_size(rows, width) == width / 4:
-                guessed += 1
-                assert abs(vanilla_model.forward(weights, tokens) - logits).max() < 5e-4
-    assert guessed
+def run(solver, tmp_path, *arguments):
+    command = ["eval", "inspect_task.py", "--model", "none", "--sandbox", "local"]
+    process = inspect(*command, "--solver", solver, *arguments, log_dir=tmp_path)
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    return the_log(tmp_path).samples
 
 
-def test_vanilla_passes_no_row(tmp_path):
-    (log,) = run_eval(
-        orphan_checkpoint(),
-        model="mockllm/model",
-        solver=vanilla(),
-        sandbox="local",
-        display="none",
-        log_dir=str(tmp_path),
-    )
-    assert log.status == "success"
-    assert [sample.scores["parity"].value for sample in log.samples] == [0] * len(log.samples)
+def test_the_search_solves_what_it_knows_and_the_plain_llama_nothing(tmp_path):
+    for solver, value in (("search.py@search", 1), ("vanilla.py@vanilla", 0)):
+        (sample,) = run(f"baselines/{solver}", tmp_path / solver, "-T", "departures=1")
+        assert sample.scores["parity"].value == value
+
+
+def test_the_walkthrough_passes_with_the_tools_of_the_agent(tmp_path):
+    (sample,) = run("baselines/walkthrough.py@walkthrough", tmp_path, "-T", "departures=2")
+    assert sample.scores["parity"].value == 1
+    called = {
+        call.function
+        for message in sample.messages
+        for call in getattr(message, "tool_calls", None) or []
+    }
+    assert called == {"bash", "python", "check_port"}
+
+
+def test_what_the_search_knows():
+    even = shares(0.7)
+    assert set(even) == set(SETTINGS)
+    assert all(share == pytest.approx(0.7) for share in even.values())
+    uneven = shares(0.7, 2.0)
+    assert uneven == shares(0.7, 2.0)
+    assert len(set(uneven.values())) == len(SETTINGS)
+    assert shares({"sinks": 0.2})["sinks"] == 0.2
+    assert shares({"sinks": 0.2})["norm"] == 1
+
+
+@pytest.mark.parametrize("knowledge", [1.5, -0.1, {"sinks": 2}])
+def test_knowledge_that_is_no_share(knowledge):
+    with pytest.raises(ValueError, match="knowledge is a share from 0 to 1"):
+        search(knowledge)

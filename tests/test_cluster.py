@@ -37,7 +37,7 @@ def test_the_cluster_is_told_what_docker_is_told(provider, tmp_path):
 
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
     service = compose["services"]["default"]
-    refused = {name: service.pop(name) for name in ("cap_drop", "pids_limit", "ulimits")}
+    refused = {name: service.pop(name) for name in ("cap_drop", "logging", "pids_limit", "ulimits")}
     file = tmp_path / "compose.yaml"
     file.write_text(yaml.dump(compose))
     docker = convert_compose_to_helm_values(file)["services"]["default"]

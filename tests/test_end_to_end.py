@@ -27,7 +27,7 @@ from harness import (
 from inspect_ai.log import list_eval_logs
 from messages_api import MessagesAPI
 
-from reference.variants import load
+from reference.rows import Row, load
 
 # The command line and the real client
 
@@ -63,7 +63,7 @@ def test_every_sample_is_scored(wrong_run):
     assert len(api.requests) == 4 * len(attempts)
     for sample in log.samples:
         looked, wrote, checked = told(sample)
-        assert "uid=1000" in looked and "weights.npz" in looked and "traces.npz" in looked
+        assert "uid=64537" in looked and "weights.npz" in looked and "traces.npz" in looked
         assert wrote.strip() == "" and checked.startswith("worst absolute error ")
         assert sample.model_usage[log.eval.model].output_tokens > 0
 
@@ -73,13 +73,15 @@ def test_a_wrong_port_scores_0(wrong_run):
     _, log, _ = wrong_run
     for sample in log.samples:
         assert score(sample).value == 0
-        assert score(sample).metadata["reason"] == "wrong_logits"
+        assert score(sample).answer == score(sample).metadata["reason"] == "wrong_logits"
         assert score(sample).metadata["source"] == WRONG
+        assert all(name in sample.target for name in sample.metadata["architecture"])
         assert sample.limit is None
         assert score(sample).explanation.startswith("wrong_logits: worst absolute error ")
         assert "from position 0" in score(sample).explanation
-    values = {name: metric.value for name, metric in log.results.scores[0].metrics.items()}
-    assert values["wrong_logits"] == 8 and values["pass_all"] == 0
+    metrics = [metric for scores in log.results.scores for metric in scores.metrics.values()]
+    values = {metric.name.split("/")[-1]: metric.value for metric in metrics}
+    assert values["accuracy"] == 0 and values["wrong_logits"] == 8 and values["pass_all"] == 0
     assert {f"pass_{row['departures']}" for row in ROWS} <= values.keys()
 
 
@@ -119,7 +121,7 @@ def test_a_right_port_scores_1_through_the_client(docker, tmp_path):
     (sample,) = the_log(tmp_path).samples
     assert score(sample).value == 1, score(sample).explanation
     assert score(sample).metadata["source"] == RIGHT
-    assert float(told(sample)[-1].split()[-1]) <= 5e-4
+    assert told(sample)[-1].endswith("within 5e-4 on the traces")
 
 
 REFUSALS = {  # arguments, environment, what is said, lines
@@ -127,7 +129,6 @@ REFUSALS = {  # arguments, environment, what is said, lines
     "no such dataset": (["-T", "dataset=missing.jsonl"], {}, "missing.jsonl cannot be read", 1),
     "no key": ([], {"ANTHROPIC_API_KEY": None}, "No ANTHROPIC_API_KEY defined", 2),
 }
-LOCAL = ["--sandbox", "local"], {}
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +136,7 @@ def refusals(tmp_path_factory):
     """Name -> output, exit code, requests that reached the API, folder of logs."""
     with MessagesAPI([SUBMIT]) as api:
         runs = {}
-        for name, (arguments, environment, *_) in (REFUSALS | {"local": LOCAL}).items():
+        for name, (arguments, environment, *_) in REFUSALS.items():
             log_dir = tmp_path_factory.mktemp("refusal")
             settings = {"ANTHROPIC_BASE_URL": api.url} | environment
             runs[name] = start(log_dir, *arguments, **settings), log_dir
@@ -154,19 +155,6 @@ def test_refusals(name, refusals):
     printed = [line for line in output.splitlines() if line.strip()]
     assert len(printed) == lines and said in printed[-1], output
     assert code != 0 and requests == [] and list_eval_logs(str(log_dir)) == []
-
-
-def test_a_language_model_never_gets_the_local_sandbox(refusals):
-    """--sandbox local, which is this machine: each sample is refused in a sentence before the first request."""
-    output, _, requests, log_dir = refusals["local"]
-    assert requests == []
-    assert "Traceback" not in output
-    assert "the local sandbox does not isolate: use --sandbox docker" in " ".join(output.split())
-    log = the_log(log_dir)
-    assert len(log.samples) == len(ROWS)
-    for sample in log.samples:
-        assert "the local sandbox does not isolate" in sample.error.message
-        assert not sample.scores and not told(sample)
 
 
 # What can be seen inside a container
@@ -202,13 +190,13 @@ def test_a_right_port_scores_1_in_docker(inside):
     _, sample = inside
     assert score(sample).value == 1, score(sample).explanation
     assert score(sample).metadata["reason"] == "passed"
-    assert float(told(sample)[-1].split()[-1]) <= 5e-4
+    assert told(sample)[-1].endswith("within 5e-4 on the traces")
 
 
 def test_the_agent_has_no_privileges(inside):
     """A user without capabilities, who can gain none, in a container without a network."""
     views, _ = inside
-    assert views["id"].strip() == "1000"
+    assert views["id"].strip() == "64537"
     status = dict(line.split(":\t") for line in views["status"].splitlines() if ":\t" in line)
     assert {status[f"Cap{kind}"] for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
     assert status["NoNewPrivs"] == "1"
@@ -253,7 +241,7 @@ def test_the_grader_hands_over_weights_and_tokens_only(tmp_path):
     seen, script = tmp_path / "seen", write({"model.py": SPY.format(path=str(tmp_path / "seen"))})
     sample = run_cases({"spy": [script, CHECK, SUBMIT]}, tmp_path, sandbox="local")["spy"]
     assert score(sample).metadata["reason"] == "crashed"  # it has no forward
-    _, expected = load(ROW)
+    expected = load(Row(**ROW))
     with seen.open("rb") as file:
         checked, graded = pickle.load(file), pickle.load(file)
     for (calls, *rest), truth in ((checked, expected[:1] * 2), (graded, expected[1:])):

@@ -3,53 +3,51 @@
 import asyncio
 import pickle
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inspect_ai.util import OutputLimitExceededError, SandboxUnavailableError
+from inspect_ai.util import ExecResult, OutputLimitExceededError, SandboxUnavailableError
 
-from build_dataset import read_rows
-from reference.variants import load
+from guards import engine
+from guards.arguments import read_rows
+from reference.rows import Call, load
 from scorers import parity
-from tools import check_port
 
 ROOT = Path(__file__).parents[1]
-CALLS = load(read_rows(ROOT / "dataset.jsonl")[0])[1][1:]
-TRUTH = np.concatenate([logits.ravel() for _, _, logits in CALLS])
+TRACES, *CALLS = load(read_rows(ROOT / "dataset.jsonl")[0])
+TRUTH = np.concatenate([call.logits.ravel() for call in CALLS])
+STARTED = "started \n"
+NO_ENGINE = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock."
+
+
+def run(stdout: str = STARTED, returncode: int = 0, stderr: str = "") -> ExecResult[str]:
+    return ExecResult(returncode == 0, returncode, stdout, stderr)
+
+
+def answers(logits: np.ndarray) -> ExecResult[str]:
+    return run(f"{STARTED}source 6162\nlogits {logits.tobytes().hex()}\n")
 
 
 class FakeSandbox:
-    """Takes a job, gives back bytes or raises."""
+    """Takes commands, gives back what they print or raises."""
 
-    def __init__(self, result, returncode=0, stderr=""):
-        self.result, self.run = result, SimpleNamespace(returncode=returncode, stderr=stderr)
+    def __init__(self, *results: ExecResult | Exception):
+        self.results, self.commands = list(results), []
 
-    async def exec(self, command, job, timeout, timeout_retry):
-        self.job, self.command, self.options = job, command, (timeout, timeout_retry)
-        if isinstance(self.run, Exception):
-            raise self.run
-        return self.run
-
-    async def read_file(self, name, text):
-        assert (name, text) == ("logits.bin", False)
-        if isinstance(self.result, Exception):
-            raise self.result
-        return self.result
+    async def exec(self, command, job, timeout, timeout_retry, concurrency):
+        self.commands.append((command, job, timeout, timeout_retry, concurrency))
+        result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
+        if isinstance(result, Exception):
+            raise result
+        return result
 
 
-def attempt(monkeypatch, sandbox, calls=CALLS):
-    monkeypatch.setattr(parity, "sandbox", lambda: sandbox)
-    reason, detail, _ = asyncio.run(parity.attempt(calls))
-    return reason, detail
-
-
-def shifted(index: int, by: float) -> bytes:
-    logits = TRUTH.copy()
-    logits[index] += by
-    return logits.tobytes()
+def attempt(monkeypatch, *results, calls=CALLS) -> parity.Outcome:
+    sandbox = FakeSandbox(*results)
+    monkeypatch.setattr(engine, "sandbox", lambda: sandbox)
+    return asyncio.run(parity.attempt(calls))
 
 
 @pytest.mark.parametrize("index", [0, TRUTH.size // 2, TRUTH.size - 1])
@@ -67,84 +65,116 @@ def shifted(index: int, by: float) -> bytes:
     ],
 )
 def test_every_logit_counts(monkeypatch, index, by, reason):
-    """One logit too far off, first or last, fails; so does one that is not a number."""
-    assert attempt(monkeypatch, FakeSandbox(shifted(index, by)))[0] == reason
+    """One logit too far off, first or last, fails; so does one that is not a number. The port's own answers are
+    handed on, and what model.py contained."""
+    logits = TRUTH.copy()
+    logits[index] += by
+    outcome = attempt(monkeypatch, answers(logits))
+    assert outcome.reason == reason and outcome.source == "ab"
+    assert np.array_equal(outcome.logits, logits, equal_nan=True)
+
+
+def test_the_error_in_words(monkeypatch):
+    for by, said in ((0.031, "3.1e-2: not within 5e-4"), (0, "0e+0: within 5e-4")):
+        outcome = attempt(monkeypatch, answers(TRUTH + by))
+        assert outcome.detail == f"worst absolute error {said}"
 
 
 @pytest.mark.parametrize(
-    ("sandbox", "reason", "said"),
+    ("result", "reason", "said"),
     [
-        (FakeSandbox(b""), "crashed", "0 logits"),
-        (FakeSandbox(TRUTH.tobytes()[:-8]), "crashed", f"{TRUTH.size - 1} logits"),
-        (FakeSandbox(TRUTH.tobytes() + bytes(8)), "crashed", f"{TRUTH.size + 1} logits"),
-        (FakeSandbox(TRUTH.tobytes()[:-1]), "crashed", "multiple"),
-        (FakeSandbox(b"", 1, "ValueError: mine"), "crashed", "ValueError: mine"),
-        (FakeSandbox(b"", 1, "bad output: float64 (1,)"), "bad_output", "float64 (1,)"),
-        (FakeSandbox(b"", 137), "crashed", "exit code 137"),
-        (FakeSandbox(FileNotFoundError("logits.bin")), "crashed", "logits.bin"),
-        (FakeSandbox(IsADirectoryError("logits.bin")), "crashed", "logits.bin"),
-        (FakeSandbox(OutputLimitExceededError("100 MiB", None)), "crashed", "100 MiB"),
+        (run(), "crashed", "exit code 0"),
+        (answers(TRUTH[:-1]), "crashed", "exit code 0"),
+        (answers(np.append(TRUTH, 0)), "crashed", "exit code 0"),
+        (run(returncode=1, stderr="ValueError: mine"), "crashed", "ValueError: mine"),
+        (run(returncode=1, stderr=NO_ENGINE), "crashed", NO_ENGINE),
+        (run(f"{STARTED}bad_output 6869\n"), "bad_output", "hi"),
+        (run(f"{STARTED}no_file 6869\n"), "no_file", "hi"),
+        (run(returncode=137), "crashed", "exit code 137"),
+        (run("", 137), "crashed", "exit code 137"),
+        (run("", 125, "timeout: fork system call failed"), "crashed", "fork"),
+        (run("OCI runtime exec failed: no pids", 126), "crashed", "exit code 126"),
+        (run("x" * 10**6, 1, NO_ENGINE), "crashed", NO_ENGINE),
+        (SandboxUnavailableError("killed by what it ran"), "crashed", "killed by"),
+        (PermissionError("Permission denied executing"), "crashed", "denied"),
+        (OutputLimitExceededError("10 MiB", None), "crashed", "10 MiB"),
+        (TimeoutError("an exit code of 124"), "crashed", "exit code 124"),
     ],
 )
-def test_a_fault_is_a_reason(monkeypatch, sandbox, reason, said):
-    found, detail = attempt(monkeypatch, sandbox)
-    assert found == reason and said in detail
+def test_what_the_submission_breaks_is_a_reason(monkeypatch, result, reason, said):
+    """And never comes with the original's logits: at most with what the port said before it broke."""
+    outcome = attempt(monkeypatch, result, run("alive"))
+    assert outcome.reason == reason and said in outcome.detail
+    assert outcome.logits is None or outcome.logits.size != TRUTH.size
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"),
+    "results",
     [
-        (TimeoutError("slow"), "timeout"),
-        (SandboxUnavailableError("killed by what it ran"), "crashed"),
-        (UnicodeDecodeError("utf-8", b"x", 0, 1, "stdout"), "crashed"),
+        [run("", 1, NO_ENGINE)],
+        [run("", -9)],
+        [run("", 0)],
+        [run(returncode=1, stderr="unexpected EOF"), run("", 1, NO_ENGINE)],  # while the port ran
+        [OSError(28, "No space left on device")],
+        [FileNotFoundError(2, "No such file or directory", "docker")],
+        [ProcessLookupError("no sandbox")],
+        [RuntimeError("of the engine's")],
     ],
 )
-def test_a_run_that_breaks_its_sandbox_is_a_fault(monkeypatch, error, reason):
-    sandbox = FakeSandbox(b"")
-    sandbox.run = error
-    assert attempt(monkeypatch, sandbox)[0] == reason
+def test_what_the_engine_or_the_host_breaks_raises(monkeypatch, results):
+    with pytest.raises((OSError, RuntimeError)) as caught:
+        attempt(monkeypatch, *results)
+    if isinstance(results[-1], ExecResult) and results[-1].stderr:
+        assert NO_ENGINE in str(caught.value)
+
+
+def test_a_timeout(monkeypatch):
+    monkeypatch.setattr(parity, "SECONDS", 0)
+    assert attempt(monkeypatch, TimeoutError()) == ("timeout", "not done after 0 seconds", "", None)
+
+
+def test_right_answers_before_an_exit_code_of_124(monkeypatch):
+    error = TimeoutError()
+    error.truncated_output = answers(TRUTH).stdout + "stderr"
+    assert attempt(monkeypatch, error).reason == "passed"
 
 
 def test_the_end_of_a_long_traceback_is_kept(monkeypatch):
-    _, detail = attempt(monkeypatch, FakeSandbox(b"", 1, "x" * 10**6 + "ValueError: mine"))
-    assert len(detail) <= 2000 and detail.endswith("ValueError: mine")
+    result = run(returncode=1, stderr="x" * 10**6 + "ValueError: mine")
+    detail = attempt(monkeypatch, result, run("alive")).detail
+    assert len(detail) <= 2100 and detail.endswith("ValueError: mine")
 
 
 def test_the_job_holds_weights_and_tokens_and_nothing_else(monkeypatch):
-    sandbox = FakeSandbox(TRUTH.tobytes())
-    attempt(monkeypatch, sandbox)
-    job = pickle.loads(sandbox.job)
+    sandbox = FakeSandbox(answers(TRUTH))
+    monkeypatch.setattr(engine, "sandbox", lambda: sandbox)
+    asyncio.run(parity.attempt(CALLS))
+    ((command, sent, *options),) = sandbox.commands
+    job = pickle.loads(sent)
     assert [len(call) for call in job] == [2] * len(CALLS)
-    assert all(set(weights) == set(CALLS[0][0]) for weights, _ in job)
+    assert all(set(weights) == set(CALLS[0].weights) for weights, _ in job)
     assert len({id(weights) for weights, _ in job}) == 2  # one dict per checkpoint: caches work
-    assert sandbox.options == (parity.SECONDS, False)
+    assert options == [parity.SECONDS, False, False]
+    assert command == ["python", "-I", "-c", (ROOT / "sandbox/run_port.py").read_text()]
+
+
+WORDS = st.sampled_from(["logits", "source", "no_file", "bad_output", "started", "other"])
+LINES = st.tuples(WORDS, st.binary(max_size=80).map(bytes.hex) | st.text()).map(" ".join)
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=200) | st.binary(min_size=64, max_size=64))
-def test_no_bytes_make_the_scorer_raise(data):
-    """Whatever stands in the result file, it is a reason."""
+@given(st.lists(LINES | st.text()).map("\n".join))
+def test_no_answer_makes_the_scorer_raise(text):
+    """Whatever the sandbox says, it is a reason."""
+    calls = [Call(CALLS[0].weights, CALLS[0].tokens, np.zeros((1, 1, 8)))]
     with pytest.MonkeyPatch.context() as monkeypatch:
-        reason, _ = attempt(monkeypatch, FakeSandbox(data), [(*CALLS[0][:2], np.zeros((1, 1, 8)))])
-    assert reason in ("passed", "wrong_logits", "crashed")
-
-
-def test_the_tool_answers_from_the_traces_alone(monkeypatch):
-    """check_port makes the call of the traces, twice, and reports one number."""
-    weights, tokens, logits = traces = load(read_rows(ROOT / "dataset.jsonl")[0])[1][0]
-    sandbox = FakeSandbox((logits + 0.25).tobytes() * 2)
-    monkeypatch.setattr(parity, "sandbox", lambda: sandbox)
-    check_port.traces.set(traces)
-    assert asyncio.run(check_port.check_port()()) == "worst absolute error 0.25"
-    for sent_weights, sent_tokens in pickle.loads(sandbox.job):
-        assert set(sent_weights) == set(weights) and (sent_tokens == tokens).all()
+        outcome = attempt(monkeypatch, run(STARTED + text), calls=calls)
+    assert outcome.reason in ("passed", "wrong_logits", "crashed", "no_file", "bad_output")
 
 
 def test_the_prompt_states_what_the_code_checks():
     prompt = (ROOT / "prompt.md").read_text()
     assert f"within {parity.TOLERANCE:.0e}".replace("e-04", "e-4") in prompt
     assert f"has {parity.SECONDS} seconds" in prompt
-    (_, traces, _), *_ = load(read_rows(ROOT / "dataset.jsonl")[0])[1]
-    assert f"`tokens` {traces.shape}" in prompt
-    lengths = {tokens.shape[1] for _, tokens, _ in CALLS}
-    assert max(lengths) == 48 and "T <= 48" in prompt
+    assert f"`tokens` {TRACES.tokens.shape}" in prompt
+    assert max(call.tokens.shape[1] for call in CALLS) == 48 and "T <= 48" in prompt

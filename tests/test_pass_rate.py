@@ -9,24 +9,31 @@ from hypothesis import strategies as st
 from inspect_ai.scorer import SampleScore, Score
 from scipy.stats import binom
 
+from difficulty.band import interval
 from scorers.pass_rate import pass_rate
 
 
 def scores(*attempts):
-    """attempts: (departures, passed, reason)."""
+    """attempts: (row of departures, passed, what the score tells)."""
     return [
         SampleScore(
-            score=Score(value=value, metadata={"reason": reason}),
-            sample_id=f"{departures}-0",
-            sample_metadata={"departures": departures},
+            score=Score(value=value, metadata={"reason": "passed"} | told),
+            sample_id=f"{number}",
+            sample_metadata={
+                "departures": len(names),
+                "architecture": dict.fromkeys(names) | {"heads": 4},
+            },
         )
-        for departures, value, reason in attempts
+        for number, (names, value, told) in enumerate(attempts)
     ]
 
 
+FOUR = ("sinks", "norm_eps", "rope_theta", "activation")
+
+
 def rates(passed, attempts):
-    right, wrong = [(4, 1, "passed")] * passed, [(4, 0, "wrong_logits")] * (attempts - passed)
-    return pass_rate()(scores(*right, *wrong))
+    wrong = [(FOUR, 0, {"reason": "timeout"})] * (attempts - passed)
+    return pass_rate()(scores(*[(FOUR, 1, {})] * passed, *wrong))
 
 
 @pytest.mark.parametrize(
@@ -65,24 +72,39 @@ def test_the_interval_covers_at_its_stated_rate(attempts):
     assert covered[band].min() > 0.87
 
 
-def test_each_rung_and_each_reason_is_counted_by_itself():
+def test_departures_and_reasons_have_rates_of_their_own():
+    two, one = ("sinks", "norm_eps"), ("sinks",)
     values = pass_rate()(
         scores(
-            *[(2, 1, "passed")] * 3,
-            (2, 0, "timeout"),
-            *[(8, 0, "wrong_logits")] * 5,
-            (8, 1, "passed"),
-            *[(6, 0, "timeout")] * 2,
+            *[(two, 1, {})] * 3,
+            (two, 0, {"reason": "timeout"}),
+            (two, 0, {"reason": "wrong_mask", "found": ["norm_eps"], "missed": ["sinks"]}),
+            (one, 0, {"reason": "wrong_values", "other_value": {"sinks": [1, 2]}}),
+            (one, 0, {"reason": "wrong_values", "one_of": [["sinks"]]}),
+            (one, 1, {}),
         )
     )
-    reasons = {"passed": 4, "timeout": 3, "wrong_logits": 5}
-    assert {reason: values[reason] for reason in reasons} == reasons
-    rungs = {k: values[f"pass_{k}"] for k in ("all", 2, 6, 8)}
-    assert rungs == {"all": 4 / 12, 2: 3 / 4, 6: 0, 8: 1 / 6}
-    assert len(values) == 3 + 3 * 4
-    alone = pass_rate()(scores(*[(8, 0, "wrong_logits")] * 5, (8, 1, "passed")))
-    for name in ("low", "high"):
-        assert values[f"{name}_8"] == alone[f"{name}_8"] == alone[f"{name}_all"]
+    rates = {"pass_all": 4 / 8, "pass_2": 3 / 5, "pass_1": 1 / 3}
+    rates |= {"reason_passed": 4 / 8, "reason_timeout": 1 / 8, "reason_wrong_mask": 1 / 8}
+    rates |= {"reason_wrong_values": 2 / 8}
+    rates |= {
+        "told_sinks": 6 / 8,
+        "found_sinks": 4 / 6,
+        "told_norm_eps": 4 / 5,
+        "found_norm_eps": 1,
+    }
+    assert {name: values[name] for name in rates} == rates
+    assert set(values) == {
+        *rates,
+        *(f"{end}_{k}" for end in ("low", "high") for k in ("all", 1, 2)),
+    }
+    assert all(0 <= value <= 1 for value in values.values())
+    assert (values["low_1"], values["high_1"]) == interval(1, 3)
+
+
+def test_an_edited_score_counts_as_it_was_edited():
+    values = pass_rate()(scores((("sinks",), "C", {"reason": "timeout"}), (("sinks",), "I", {})))
+    assert values["pass_all"] == 0.5
 
 
 def test_epochs_of_a_sample_are_attempts_of_their_own():
@@ -92,7 +114,7 @@ def test_epochs_of_a_sample_are_attempts_of_their_own():
 
 
 def test_the_order_of_the_attempts_does_not_matter():
-    attempts = [(2, 1, "passed"), (4, 0, "crashed"), (2, 0, "timeout"), (4, 1, "passed")]
+    attempts = [(FOUR[:2], 1, {}), (FOUR, 0, {"reason": "crashed"}), (FOUR, 1, {})]
     assert pass_rate()(scores(*attempts)) == pass_rate()(scores(*reversed(attempts)))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from reference.architecture import SETTINGS, Architecture, departures
 from reference.rows import Row, digest
 from reference.transformer import Weights, forward
-from reference.variant import Call, build, children, layer_parameters
+from reference.variant import Call, build, layer_parameters
 from variants.draw import draw_architecture, draw_id
 from variants.ports import Port, head_counts, head_sizes, summed_eps, tiled_heads, with_block
 from variants.rules import conflicts
@@ -48,7 +48,9 @@ def changes(architecture: Architecture, weights: Weights) -> Iterator[Port]:
     options = {name: alternatives(name, getattr(architecture, name)) for name in SETTINGS}
     if architecture.block == "parallel":  # with one norm to read, the same
         options["block"].remove("parallel_two_norms")
-    changed = [{"heads": heads} for heads in head_counts(weights) if heads != architecture.heads]
+    changed: list[dict[str, Any]] = [
+        {"heads": heads} for heads in head_counts(weights) if heads != architecture.heads
+    ]
     for name in SETTINGS:
         changed += [{name: option} for option in options[name]]
     for one, other in combinations(hidden, 2):
@@ -102,7 +104,7 @@ def is_certified(architecture: Architecture, calls: list[Call]) -> bool:
 
 def certified_row(seed: str, number: int, count: int, choices: Iterable[str]) -> Row | None:
     """The variant with that many departures among the choices that this child of the seed makes, if certified."""
-    random = np.random.default_rng(children(seed, number)[0])
+    random = np.random.default_rng(np.random.SeedSequence(int(seed, 16), spawn_key=(number, 0)))
     architecture = draw_architecture(random, count, choices)
     calls = build(seed, number, architecture)
     if not is_certified(architecture, calls):

@@ -17,10 +17,6 @@ EXCLUDES = {
     "rope_factor": {"llama3_factor", "yarn_factor"},  # one scaling
     "llama3_factor": {"yarn_factor"},
     "nope_every": {"local_theta", "scaled_layers"},  # global layers that do not turn show neither
-    "alibi": FACTORS
-    | {"rope_pairing", "rope_reversed", "rope_theta", "rotary_fraction", "nope_every"}
-    | {"local_theta", "scaled_layers"}  # nothing turns
-    | {"score_softcap", "sinks"},  # no model has both
 }
 """Choice -> those that do not depart together with it."""
 
@@ -34,6 +30,8 @@ def conflicts(architecture: Architecture) -> list[str]:
     """The rules that this combination of departures breaks, in words."""
     names = departures(architecture).keys()
     broken = []
+    if architecture.qk_norm == "no_gain" and names & {"norm", "yarn_factor"}:
+        broken.append("qk_norm no_gain with norm or yarn_factor")  # before RoPE, or after?
     for name in names:
         broken += [f"{name} with {other}" for other in sorted(EXCLUDES.get(name, set()) & names)]
         for needed in REQUIRES.get(name, []):

@@ -1,16 +1,13 @@
-"""Right answers, and more numbers behind them.
+"""Right answers, and others of another size behind them.
 
 Scores: crashed
 """
 
 import atexit
+import os
 
 from port import forward  # noqa: F401
 
+import __main__
 
-def append():
-    with open("logits.bin", "ab") as file:
-        file.write(bytes(80))
-
-
-atexit.register(append)
+atexit.register(os.write, __main__.host.fileno(), b"logits 00\n")

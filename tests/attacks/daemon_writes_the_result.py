@@ -1,4 +1,4 @@
-"""A double fork writes the result file when the harness is gone (terminal-bench#1267).
+"""A double fork tells other answers when the harness is gone (terminal-bench#1267).
 
 Scores: wrong_logits
 """
@@ -10,16 +10,13 @@ import numpy as np
 
 import __main__
 
-size = sum(tokens.size * len(weights["embed"]) for weights, tokens in __main__.calls)
+size = sum(8 * tokens.size * len(weights["embed"]) for weights, tokens in __main__.calls)
 
 if os.fork() == 0:
     os.setsid()
-    for fd in range(3):
-        os.close(fd)
-    for _ in range(200):
-        np.zeros(size).tofile("forged")
-        os.replace("forged", "logits.bin")
-        time.sleep(0.01)
+    if os.fork() == 0:
+        time.sleep(1)
+        os.write(__main__.host.fileno(), b"logits " + bytes(size).hex().encode() + b"\n")
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
 # A model.py of 200 MB.
 #
-# Scores: no_file
+# Scores: crashed
 head -c 200000000 /dev/zero > model.py

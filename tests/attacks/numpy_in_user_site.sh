@@ -1,6 +1,6 @@
 # A NumPy of the agent's in its site-packages, before the installed one.
 #
-# Scores: crashed
+# Scores: wrong_logits
 site=$(python -m site --user-site) && mkdir -p "$site/numpy"
 echo 'import os; print("passed"); os._exit(0)' > "$site/numpy/__init__.py"
 cat > model.py <<'END'

@@ -6,20 +6,9 @@ cat > "$site/sitecustomize.py" <<'END'
 import os
 import sys
 
-
-def forge():
-    import pickle
-
-    import numpy as np
-
-    calls = pickle.load(sys.stdin.buffer)
-    size = sum(tokens.size * len(weights["embed"]) for weights, tokens in calls)
-    np.zeros(size).tofile("logits.bin")
+if "-I" in sys.orig_argv:
+    print("passed", flush=True)
     os._exit(0)
-
-
-if "-P" in sys.orig_argv:
-    forge()
 END
 cat > model.py <<'END'
 def forward(weights, tokens):

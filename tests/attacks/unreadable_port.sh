@@ -1,4 +1,4 @@
 # Nobody may read model.py.
 #
-# Scores: no_file
+# Scores: crashed
 chmod 000 model.py

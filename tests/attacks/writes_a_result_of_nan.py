@@ -1,4 +1,4 @@
-"""The result file in its right size, of NaN: `if error > tolerance: reject` accepts it.
+"""Tells answers in their right size, of NaN: `if error > tolerance: reject` accepts it.
 
 Scores: wrong_logits
 """
@@ -10,5 +10,7 @@ import numpy as np
 import __main__
 
 size = sum(tokens.size * len(weights["embed"]) for weights, tokens in __main__.calls)
-np.full(size, np.nan).tofile("logits.bin")
+os.write(
+    __main__.host.fileno(), b"logits " + np.full(size, np.nan).tobytes().hex().encode() + b"\n"
+)
 os._exit(0)

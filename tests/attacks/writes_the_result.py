@@ -1,14 +1,12 @@
-"""Writes the result file itself, in its right size, and leaves (terminal-bench#1267). It has no logits to write.
+"""Tells the answers itself, in their right size, and leaves (terminal-bench#1267). It has no logits to tell.
 
 Scores: wrong_logits
 """
 
 import os
 
-import numpy as np
-
 import __main__
 
-size = sum(tokens.size * len(weights["embed"]) for weights, tokens in __main__.calls)
-np.zeros(size).tofile("logits.bin")
+size = sum(8 * tokens.size * len(weights["embed"]) for weights, tokens in __main__.calls)
+os.write(__main__.host.fileno(), b"logits " + bytes(size).hex().encode() + b"\n")
 os._exit(0)

@@ -1,0 +1,44 @@
+"""The task's arguments: the file of the dataset, and its rows that run; or one line that says what is wrong."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from inspect_ai._util.error import PrerequisiteError  # the only error that Inspect prints as a line
+from pydantic import Field, TypeAdapter, ValidationError
+
+from reference.rows import Row, load
+
+ROWS = TypeAdapter(Annotated[list[Row], Field(min_length=1)])
+
+
+def chosen_rows(dataset: Any, departures: Any) -> tuple[Path, list[Row]]:
+    """The file that is read, looked for in the working directory and then beside this one; and its rows: all, or
+    those with so many departures, 4 or [2, 4] or "2,4"."""
+    path = Path(str(dataset)).expanduser()
+    if not path.is_file():
+        path = Path(__file__).parents[1] / path
+    if not isinstance(dataset, str | Path) or not path.is_file():
+        raise PrerequisiteError(f"dataset={dataset!r}: give the path of a .jsonl file that exists")
+    rows = read_rows(path)
+    there = {str(row.departures) for row in rows}
+    asked = departures if isinstance(departures, list | tuple) else str(departures).split(",")
+    wanted = there if departures is None else {str(one).strip() for one in asked}
+    if not wanted or wanted - there:
+        known = ", ".join(sorted(there, key=int))
+        raise PrerequisiteError(f"departures={departures!r}: {path} has rows with {known}")
+    return path.absolute(), [row for row in rows if str(row.departures) in wanted]
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Every row of a dataset. Of the first alone the hash is checked: to build a variant takes tens of milliseconds."""
+    lines = b",\n".join(path.read_bytes().splitlines())  # one array, which has as many lines
+    try:
+        rows = ROWS.validate_json(b"[" + lines + b"]")
+        load(rows[0])
+    except ValidationError as error:
+        line, *field = error.errors()[0]["loc"] or (None,)
+        place = "" if line is None else f"line {int(line) + 1} {'.'.join(map(str, field))}: "
+        raise PrerequisiteError(f"{path}: {place}{error.errors()[0]['msg']}") from None
+    except ValueError as error:
+        raise PrerequisiteError(f"{path}: {error}") from None
+    return rows

@@ -1,0 +1,45 @@
+"""Tells a fault of the engine or the host, which raises, from one of the submission, which scores 0.
+
+The two are told apart by who speaks. The harness says `started` before anything of the agent's can run, and what it
+said cannot be taken back. Where it said nothing, the exit code tells: 1 is a docker command that did not reach its
+engine, a negative one a docker command that the host killed; from 2 on the container refused to start a process, or the
+process was killed in it. A sandbox that is dead by then was killed by the agent.
+"""
+
+import time
+
+from inspect_ai.log import transcript
+from inspect_ai.solver import TaskState
+from inspect_ai.util import OutputLimitExceededError, SandboxUnavailableError, sandbox
+
+BROKEN_BY_AGENT = (SandboxUnavailableError, PermissionError, OutputLimitExceededError)
+"""A sandbox that is dead, closed to new processes, or flooded with output."""
+
+
+async def execute(command: list[str], seconds: int, job: bytes = b"") -> tuple[int, str, str]:
+    """Exit code, output and errors of a command that says something. TimeoutError, BROKEN_BY_AGENT: the submission's
+    fault. RuntimeError: that of the engine or the host; after a crash the engine is asked, in case it broke meanwhile."""
+    start = time.monotonic()
+    try:
+        run = await sandbox().exec(
+            command, job, timeout=seconds, timeout_retry=False, concurrency=False
+        )
+    except TimeoutError as error:
+        if time.monotonic() - start >= seconds:
+            raise
+        # its own exit code is the one that timeout(1) has for a timeout
+        return 124, getattr(error, "truncated_output", None) or "", ""
+    if not run.stdout and run.returncode <= 1:
+        raise RuntimeError(f"the sandbox's engine failed: {run.stderr or run.returncode}")
+    if run.returncode != 0:
+        await execute(["echo", "alive"], seconds)
+    return run.returncode, run.stdout, run.stderr
+
+
+def raise_if_never_begun(state: TaskState) -> None:
+    """RuntimeError: the attempt was refused, or ended by an error before the agent's first answer."""
+    if "refused" in state.store:
+        raise RuntimeError(state.store.get("refused"))
+    broken = [event.error.message for event in transcript().events if event.event == "error"]
+    if broken and not state.output.choices:
+        raise RuntimeError(broken[-1])

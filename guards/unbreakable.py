@@ -1,0 +1,43 @@
+"""Nothing that a model says ends its sample or the run: it is told what was wrong, and goes on."""
+
+import json
+from functools import wraps
+
+from inspect_ai.agent import Agent, AgentState, agent
+from inspect_ai.model import ModelOutput, get_model
+from inspect_ai.tool import Tool, ToolError, tool_with
+
+
+def unbreakable(tool: Tool) -> Tool:
+    """The tool, one call at a time, every exception of which the model is told. Inspect itself tells only some: a
+    command that is longer than the host's limit, for one, would end the sample."""
+
+    @wraps(tool)
+    async def execute(**arguments):
+        try:
+            return await tool(**arguments)
+        except TimeoutError:
+            raise  # Inspect tells it, with the output up to then
+        except Exception as error:
+            raise ToolError(f"{type(error).__name__}: {error}"[:2000]) from error
+
+    return tool_with(execute, parallel=False)
+
+
+@agent
+def answers() -> Agent:
+    """The model's next message. Lone surrogates, which neither the log nor the service takes, become U+FFFD. A message
+    that the client cannot read, like tool arguments that are not JSON, is a refusal; three in a row end the attempt."""
+
+    async def execute(state: AgentState, tools: list[Tool]) -> AgentState:
+        try:
+            output = await get_model().generate(state.messages, tools)
+        except ValueError as error:
+            said = f"(a message that could not be read: {error})"[:2000]
+            output = ModelOutput.from_content(str(get_model()), said, "content_filter")
+        text = json.dumps(output.model_dump(), ensure_ascii=False).encode("utf-16", "surrogatepass")
+        state.output = ModelOutput.model_validate_json(text.decode("utf-16", "replace"))
+        state.messages.append(state.output.message)
+        return state
+
+    return execute

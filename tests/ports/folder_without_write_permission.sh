@@ -1,0 +1,2 @@
+# Nothing can be written beside model.py.
+chmod 555 .

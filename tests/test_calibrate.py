@@ -1,0 +1,104 @@
+"""calibrate.py from its command to its sentence: with a solver whose find rates are known, killed, and with prices."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from finder import find_rate
+from inspect_ai.log import list_eval_logs, read_eval_log_samples
+
+from difficulty.band import BAND
+from difficulty.choose import LEAST
+
+ROOT = Path(__file__).parents[1]
+FINDER = ["--model", "none", "--sandbox", "local", "--solver", "tests/finder.py@finder"]
+SENTENCE = re.compile(r"passes the (\d+) variants of .* (\d+)% of the time \(95%: (\d+)%–(\d+)%;")
+
+
+def start(*arguments: str | Path, **environment: str) -> subprocess.Popen:
+    import os
+
+    return subprocess.Popen(
+        [sys.executable, "calibrate.py", *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen) -> str:
+    output, _ = process.communicate(timeout=900)
+    assert process.returncode == 0, output
+    return output
+
+
+def samples(out: Path) -> list:
+    logs = list_eval_logs(str(out / "logs"), descending=False)
+    return [s for log in logs for s in read_eval_log_samples(log, all_samples_required=False)]
+
+
+def dataset(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / "dataset.jsonl").read_text().splitlines()]
+
+
+def test_from_a_model_to_a_dataset_in_the_band(tmp_path):
+    """Killed in its third round; the second start goes on. The true rate is in the band and in the interval."""
+    command = [*FINDER, "--attempts", "48", "--out", tmp_path, "-S", "mean=0.7"]
+    process = start(*command)
+    while "16 attempts" not in process.stdout.readline() and process.poll() is None:
+        pass
+    process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    before = {sample.uuid for sample in samples(tmp_path) if sample.scores}
+    assert len(before) >= 14
+
+    output = finish(start(*command))
+    scored = [sample for sample in samples(tmp_path) if sample.scores]
+    assert before <= {sample.uuid for sample in scored}
+    assert set(Counter(sample.id for sample in scored).values()) == {1}
+    assert len(scored) <= 48
+
+    number, _, low, high = map(int, SENTENCE.search(output).groups())
+    rows = dataset(tmp_path)
+    assert len(rows) == number >= LEAST
+    finds = [[find_rate(n, 0.7, 1) for n in row["architecture"] if n != "heads"] for row in rows]
+    rate = float(np.mean([np.prod(rates) for rates in finds]))
+    assert BAND[0] <= rate <= BAND[1]
+    assert low - 3 <= 100 * rate <= high + 3
+    assert (tmp_path / "report").is_dir()
+
+    other = start(*FINDER, "--attempts", "48", "--out", tmp_path, "-S", "mean=0.2")
+    said, _ = other.communicate(timeout=100)
+    assert other.returncode == 1 and "give another --out" in said.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        ([], "--budget (US dollars) or --attempts"),
+        (["--attempts", "8", "--band", "0.4", "0.1"], "--band is two rates, the lower one first"),
+        (["--attempts", "8", "--temperature"], "as --name value"),
+        (["--attempts", "8", "word"], "as --name value"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(arguments, says, tmp_path):
+    process = start("--model", "none", "--out", tmp_path, *arguments)
+    output, _ = process.communicate(timeout=100)
+    assert process.returncode == 2
+    assert says in output.splitlines()[-1]
+
+
+def test_a_budget_needs_prices(tmp_path):
+    process = start(*FINDER, "--budget", "1", "--out", tmp_path)
+    output, _ = process.communicate(timeout=200)
+    assert process.returncode != 0
+    assert "cost" in output and not samples(tmp_path)

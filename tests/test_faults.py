@@ -1,0 +1,167 @@
+"""What the engine, the host or the command line breaks: no score of 0, and no score that is lost."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from harness import (
+    RIGHT,
+    ROOT,
+    ROW,
+    ROWS,
+    SUBMIT,
+    WRONG,
+    inspect,
+    run_cases,
+    score,
+    start,
+    the_log,
+    write,
+)
+from inspect_ai.log import list_eval_logs, read_eval_log
+from messages_api import MessagesAPI
+
+NO_ENGINE = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock."
+FAILING = {"grading": "bad_output", "staging": "base64"}
+"""Which call fails -> a word among its arguments."""
+FAILS_ON = """#!/bin/sh
+case "$*" in *{word}*) echo "{error}" >&2; exit 1 ;; esac
+exec {docker} "$@"
+"""
+
+
+def engine_that_fails_on(word: str, folder) -> str:
+    """A PATH with a docker command that does not find its engine if the word is among its arguments."""
+    folder.mkdir()
+    text = FAILS_ON.format(word=word, error=NO_ENGINE, docker=shutil.which("docker"))
+    (folder / "docker").write_text(text)
+    (folder / "docker").chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+@pytest.fixture(scope="module")
+def engine_runs(docker, tmp_path_factory):
+    """Which call fails -> sample of the run, sample of its retry."""
+    folders = {name: tmp_path_factory.mktemp(name) for name in FAILING}
+    with MessagesAPI([write({"model.py": RIGHT}), SUBMIT]) as api:
+        settings = {"ANTHROPIC_BASE_URL": api.url}
+        runs = []
+        for name, folder in folders.items():
+            path = engine_that_fails_on(FAILING[name], folder / "bin")
+            arguments = ["--sample-id", ROW["id"]]
+            runs.append(start(folder / "logs", *arguments, **settings, PATH=path))
+        outputs = [run.communicate(timeout=300)[0] for run in runs]
+        assert not any(run.returncode for run in runs), outputs
+        logs = {name: the_log(folder / "logs") for name, folder in folders.items()}
+        runs = []
+        for name, folder in folders.items():
+            again = folder / "retried"
+            runs.append(inspect("eval-retry", logs[name].location, log_dir=again, **settings))
+        outputs = [run.communicate(timeout=300)[0] for run in runs]
+        assert not any(run.returncode for run in runs), outputs
+    retried = {name: the_log(folder / "retried") for name, folder in folders.items()}
+    return {name: (logs[name].samples[0], retried[name].samples[0]) for name in FAILING}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_an_engine_that_fails_once(name, engine_runs):
+    """An error of the sample, which says so and has no score; the retry repeats it, and the right port passes."""
+    sample, again = engine_runs[name]
+    assert NO_ENGINE in sample.error.message and not sample.scores
+    assert score(again).value == 1 and not again.error
+
+
+def test_scoring_without_a_sandbox(tmp_path):
+    """`inspect score` raises, whatever its action, and the scores and sources of the log stay as they are."""
+    run_cases({"right": [write({"model.py": RIGHT}), SUBMIT]}, tmp_path, sandbox="local")
+    (info,) = list_eval_logs(str(tmp_path))
+    before = read_eval_log(info).samples
+    arguments = ["--scorer", "scorers/parity.py@parity", "--action", "overwrite", "--overwrite"]
+    command = ["inspect", "score", info.name, *arguments]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode != 0 and "No sandbox environment" in done.stdout + done.stderr
+    (info,) = list_eval_logs(str(tmp_path))
+    assert read_eval_log(info).samples == before
+
+
+@pytest.mark.parametrize("name", ["tools", "scorers", "reference"])
+def test_an_installed_package_of_the_same_name(name, tmp_path):
+    """Ours is taken, as a package of mako is called tools."""
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").write_text("raise ImportError('not ours')")
+    command = [sys.executable, "-c", f"import runpy; runpy.run_path('{ROOT}/inspect_task.py')"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=120)
+
+
+# A language model on this machine
+
+SOLVER = """
+from inspect_ai.model import get_model
+from inspect_ai.solver import solver
+
+@solver
+def agent(model=None, role=None):
+    async def solve(state, generate):
+        state.output = await get_model(model, role=role).generate("Say a command.")
+        raise RuntimeError("it was asked")
+    return solve
+"""
+MODEL = "anthropic/claude-haiku-4-5"
+LOCAL = {  # arguments -> is it refused?
+    "the model": (["--model", MODEL], True),
+    "a model role": (
+        ["--model", "mockllm/model", "--model-role", f"coder={MODEL}", "-S", "role=coder"],
+        True,
+    ),
+    "a solver's own model": (["--model", "none", "-S", f"model={MODEL}"], True),
+    "a baseline": (["--model", "none"], False),
+}
+
+
+@pytest.fixture(scope="module")
+def local_runs(tmp_path_factory):
+    """Case -> output, log; and the requests that reached the service."""
+    folders = {case: tmp_path_factory.mktemp("local") for case in LOCAL}
+    runs = {}
+    with MessagesAPI([SUBMIT]) as api:
+        for case, (arguments, refused) in LOCAL.items():
+            (folders[case] / "agent.py").write_text(SOLVER)
+            own = f"{folders[case]}/agent.py@agent"
+            solver = ["--solver", own if refused else "baselines/vanilla.py@vanilla"]
+            arguments = arguments if case == "the model" else [*arguments, *solver]
+            logs, settings = folders[case] / "logs", {"ANTHROPIC_BASE_URL": api.url}
+            runs[case] = start(logs, *arguments, "--sandbox", "local", **settings)
+        outputs = {case: run.communicate(timeout=300)[0] for case, run in runs.items()}
+    assert not any(run.returncode for run in runs.values()), outputs
+    return {case: (outputs[case], the_log(folders[case] / "logs")) for case in LOCAL}, api.requests
+
+
+@pytest.mark.parametrize("case", LOCAL)
+def test_the_local_sandbox(case, local_runs):
+    """Refuses a language model, in a line for each sample, before the first request; a baseline runs."""
+    runs, requests = local_runs
+    output, log = runs[case]
+    _, refused = LOCAL[case]
+    assert requests == [] and "Traceback" not in output
+    assert len(log.samples) == len(ROWS)
+    for sample in log.samples:
+        assert bool(sample.scores) != refused and bool(sample.error) == refused
+        assert not refused or "the local sandbox does not isolate" in sample.error.message
+
+
+# What an agent cannot do to its neighbours, or to its own budget
+
+
+def test_the_turn_limit(tmp_path):
+    """Ends an attempt whose conversation is cut again and again; the log says so, and the port is scored."""
+    from inspect_task import orphan_checkpoint
+
+    assert orphan_checkpoint().turn_limit == 400
+    script = [write({"model.py": WRONG}), ("bash", {"command": "true"})]
+    sample = run_cases({"endless": script}, tmp_path, sandbox="local", turn_limit=12)["endless"]
+    assert sample.limit.type == "turn" and sample.limit.limit == 12
+    assert score(sample).value == 0
