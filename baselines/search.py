@@ -14,7 +14,6 @@ import pickle
 import sys
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import numpy as np
 from anyio import run_process
@@ -33,23 +32,19 @@ ROOT = Path(__file__).parents[1]
 
 
 def shares(knowledge: float | dict[str, float], spread: float = 0.0) -> dict[str, float]:
-    """Choice -> the probability that an attempt knows it: knowledge or, with a spread, about so many logits more or
-    less, the same in every run. A dict has it for the choices that it names; the others are known."""
-    named = knowledge if isinstance(knowledge, dict) else dict.fromkeys(SETTINGS, knowledge)
-    if not named.keys() <= SETTINGS.keys() or not all(map(is_share, named.values())):
-        raise ValueError(f"knowledge is a share from 0 to 1, or one for each choice: {knowledge}")
-    logits = {n: logit(named.get(n, 1)) + Random(n).gauss(0, spread) for n in SETTINGS}
-    return {name: float(expit(size)) for name, size in logits.items()}
-
-
-def is_share(number: Any) -> bool:
-    return isinstance(number, int | float) and 0 <= number <= 1
+    """Choice -> the probability that an attempt knows it: knowledge or, with a spread, that many logits about it, the
+    same in every run. A dict gives it for the choices that it names; the others are known."""
+    if isinstance(knowledge, dict):
+        return {name: float(knowledge.get(name, 1)) for name in SETTINGS}
+    return {n: float(expit(logit(knowledge) + Random(n).gauss(0, spread))) for n in SETTINGS}
 
 
 @solver
 def search(knowledge: float | dict = 1.0, spread: float = 0.0, seed: int | str = 0) -> Solver:
     """Reads only what the agent is given."""
     known_shares = shares(knowledge, spread)
+    if not all(0 <= share <= 1 for share in known_shares.values()):  # nan is none of them
+        raise ValueError(f"knowledge is a share from 0 to 1, or one for each choice: {knowledge}")
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         random = Random(f"{seed} {state.sample_id} {state.epoch}")

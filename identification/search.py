@@ -51,7 +51,7 @@ MOVES = (  # choices that are changed together
     ("score_softcap",),
     ("rope_pairing", "rotary_fraction", "rope_theta", "rope_reversed"),
     ("rotary_fraction", *EXTENSIONS),
-    ("nope_every", "pattern_first"),
+    ("nope_every", "pattern_first", *EXTENSIONS),
     (
         "sliding_window",
         "global_every",
@@ -140,11 +140,18 @@ def solve(
         settled = [state for state in climb(states, stage, solved) if stage.solves(state)]
         if not settled:  # what is not settled stays as it was: a poor fit would only blur what is
             break
-        states, solved = settled, stage
+        mirrored = [mirror(state) for state in settled if state.local_theta]
+        states, solved = settled + [state for state in mirrored if stage.solves(state)], stage
     found = states[0]
     if found.logit_scale is None:
         found = replace(found, logit_scale=stage.answer(found)[1])
-    return plainest(found, stage), solved is stage
+    return plainest(found, stage) if solved is stage else found, solved is stage
+
+
+def mirror(state: Reading) -> Reading:
+    """The two thetas exchanged, and the layers: until a window closes it may be the same."""
+    thetas = {"rope_theta": state.local_theta, "local_theta": state.rope_theta}
+    return replace(state, pattern_first=not state.pattern_first, **thetas)
 
 
 def part(calls: list[Call], sequences: int, length: int) -> list[Call]:

@@ -1,14 +1,11 @@
-"""Identification: from weights, tokens and logits to what computes them, and to the solver that submits it."""
+"""Identification: from weights, tokens and logits to what computes them."""
 
 import numpy as np
 import pytest
-from inspect_ai import eval as run_eval
 
-from baselines.search import search, shares
 from identification.port import port
 from identification.reading import Reading, answer
 from identification.search import identify, recover
-from inspect_task import orphan_checkpoint
 from reference.architecture import SETTINGS, Architecture
 from reference.transformer import forward
 from reference.variant import Call, build
@@ -122,36 +119,3 @@ def test_a_found_architecture_becomes_one_file_for_numpy():
     module: dict = {}
     exec(source, module)
     assert abs(module["forward"](weights, tokens) - logits).max() < 1e-9
-
-
-def test_shares_of_knowledge():
-    assert [*shares(0.7).values()] == pytest.approx([0.7] * len(SETTINGS))
-    assert (
-        shares({"sinks": 0.2})["sinks"] == pytest.approx(0.2)
-        and shares({"sinks": 0.2})["block"] == 1
-    )
-    uneven = shares(0.5, spread=1.5)
-    assert uneven == shares(0.5, spread=1.5) and min(uneven.values()) < 0.3 < 0.7 < max(
-        uneven.values()
-    )
-    assert set(shares(1, spread=1.5).values()) == {1}
-
-
-@pytest.mark.parametrize("knowledge", [-0.1, 1.1, float("nan"), "all", {"sinks": 2}, {"sink": 0.5}])
-def test_a_wrong_share_is_one_clear_line(knowledge):
-    with pytest.raises(ValueError, match="knowledge is a share from 0 to 1") as error:
-        search(knowledge=knowledge)
-    assert "\n" not in str(error.value)
-
-
-def test_search_submits_what_it_finds(tmp_path):
-    (log,) = run_eval(
-        orphan_checkpoint(departures=2),
-        model="mockllm/model",
-        solver=search(knowledge=1.0),
-        sandbox="local",
-        display="none",
-        log_dir=str(tmp_path),
-    )
-    assert log.status == "success"
-    assert log.samples[0].scores["parity"].value == 1, log.samples[0].output.completion
