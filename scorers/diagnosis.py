@@ -69,7 +69,8 @@ class Diagnosis:
 class Outcome(Protocol):
     """What a port answered: the logits of all calls, flat; after a crash, of those before it."""
 
-    logits: np.ndarray | None
+    @property
+    def logits(self) -> np.ndarray | None: ...
 
 
 RunPort = Callable[[list[Call]], Awaitable[Outcome]]
