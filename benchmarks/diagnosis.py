@@ -5,7 +5,7 @@
 Ports with 1 to 3 mistakes of fresh variants with 1, 2, 4 and 8 departures: a departure undone, with another setting or
 with a value of no menu, or one added; then the mistakes that porters are known for, alone and beside a departure that
 is missed. named: all mistakes are. wrongly: something is told that the port has right or does not do. What makes no
-difference is no mistake. Last come the unfinished ports of tests/unfinished, against what was read from their sources.
+difference is no mistake. First come the unfinished ports of tests/unfinished, against what was read from their sources.
 """
 
 import argparse
@@ -32,8 +32,6 @@ from scorers.silencing import silenced_calls  # noqa: E402
 from variants.draw import draw_architecture  # noqa: E402
 from variants.rules import conflicts  # noqa: E402
 
-SECONDS = 20
-"""For the searches of one port, which on a machine of its own are done sooner."""
 KNOWN = {  # what the original has, and what the port makes of it
     "rotary_fraction .25 for .5": ({"rotary_fraction": 0.5}, {"rotary_fraction": 0.25}),
     "tanh GELU for the exact one": ({"activation": "gelu_erf"}, {"activation": "gelu_tanh"}),
@@ -87,7 +85,7 @@ def attempt(job: tuple[int, int, str]) -> dict:
         for asked in (calls, silenced)
     ]
     start = time.process_time()
-    told = explain(Architecture(**true_fields(original)), calls, *logits, seconds=SECONDS)
+    told = explain(Architecture(**true_fields(original)), calls, *logits)
     seconds = time.process_time() - start
     named = {*told.missed, *told.other_value, *told.added}
     hidden = departures(original).keys()
@@ -132,7 +130,7 @@ def unfinished(number: int) -> dict:
     truth = np.concatenate([call.logits.ravel() for call in calls])
     if abs(logits[0] - truth).max() <= TOLERANCE:
         return {"port": number, "reason": "passed"}
-    told = explain(original, calls, *logits, seconds=SECONDS)
+    told = explain(original, calls, *logits)
     by_hand = json.loads((folder / "told.json").read_text())[f"{number:02d}"]
     settled = dict.fromkeys(told.found, "found") | dict.fromkeys(told.missed, "missed")
     settled |= dict.fromkeys(told.other_value, "other")
@@ -160,8 +158,10 @@ def main() -> None:
     jobs = [(number, (1, 2, 4, 8)[number // 3 % 4], "") for number in range(arguments.ports)]
     jobs += [(number, 3, known) for known in KNOWN for number in range(arguments.known)]
     with Pool() as pool:
-        ports = pd.DataFrame(pool.map(attempt, jobs, 1))
         left = pd.DataFrame(pool.map(unfinished, range(24), 1))
+        print(left.fillna("").to_string(index=False))
+        print(f"settled {left['settled'].sum():.0f} of {left['departures'].sum():.0f}", flush=True)
+        ports = pd.DataFrame(pool.map(attempt, jobs, 1))
     rates = ["named", "wrongly missed", "wrongly added", "wrongly found"]
     told = ports.groupby(["port", "beside", "departures"], sort=False)
     table = told[rates].mean().assign(ports=told.size(), seconds=told["seconds"].median())
@@ -169,8 +169,6 @@ def main() -> None:
     random = ports[ports["port"].str.contains("random")]
     print(random[rates].mean().round(3).to_string())
     print(f"median seconds {ports['seconds'].median():.2f}, longest {ports['seconds'].max():.1f}")
-    print(left.fillna("").to_string(index=False))
-    print(f"settled {left['settled'].sum():.0f} of {left['departures'].sum():.0f}")
     if arguments.out:
         ports.to_csv(arguments.out)
 
