@@ -11,7 +11,7 @@ import os
 import pickle
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from itertools import compress
 from pathlib import Path
 from subprocess import CalledProcessError
@@ -33,6 +33,8 @@ WORKERS = CapacityLimiter(max(1, (os.cpu_count() or 2) // 2))
 ROOT = Path(__file__).parents[1]
 HEAD_ONLY = ("embedding_multiplier", "logit_scale", "final_softcap")
 """Choices of the first and the last step alone, whose mistakes can be allowed for in the parts between."""
+SIZES = (*HEAD_ONLY, "residual_multiplier", "norm_eps")
+"""With these, all that a part is not blamed for: how large the stream is beside what it adds, and beside epsilon."""
 TITLES = {"head": "embedding, head", "mlp": "MLP"}
 """How a sentence names a part, where it is not by its own name."""
 KINDS = {
@@ -136,14 +138,18 @@ def explain(
             told.one_of.remove(names)
             told.missed += names
 
-    base = replace(original, **{name: getattr(reader.reading, name) for name in HEAD_ONLY})
     wrong = dict[str, int]()
     for part, asked in evidence.items():
-        against = asked if part == "head" else asked.against(base, original)
-        if against.is_right():
+        if part == "head":
+            fair = allowed = asked
+        else:
+            fair, allowed = (
+                asked.against(reader.with_own(names), original) for names in (HEAD_ONLY, SIZES)
+            )
+        if allowed.is_right():
             told.right.append(part)
-        elif asked.is_answered():
-            wrong[part] = against.right_until()
+        if asked.is_answered() and not fair.is_right():
+            wrong[part] = fair.right_until()
     told.reason = reason(graded, wrong)
     told.sentence = sentence(told, original, graded)
     return told

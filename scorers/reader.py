@@ -1,6 +1,7 @@
 """Reads, from a port's answers to the checkpoints of silencing.py, which architecture each of its parts computes."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -145,6 +146,10 @@ class Reader:
         proofs = [proved(name, facts, self.original) for facts in self.facts.values()]
         settings = {repr(proof): proof for proof in proofs if proof}
         return next(iter(settings.values())) if len(settings) == 1 else []
+
+    def with_own(self, names: Iterable[str]) -> Reading:
+        """The original, with the port's settings of some choices."""
+        return replace(self.original, **{name: getattr(self.reading, name) for name in names})
 
     def added(self) -> dict[str, Any]:
         """What the port does and the original does not."""
