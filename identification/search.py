@@ -150,7 +150,7 @@ def solve(
 
 def mirror(state: Reading) -> Reading:
     """The two thetas exchanged, and the layers: until a window closes it may be the same."""
-    thetas = {"rope_theta": state.local_theta, "local_theta": state.rope_theta}
+    thetas: Any = {"rope_theta": state.local_theta, "local_theta": state.rope_theta}
     return replace(state, pattern_first=not state.pattern_first, **thetas)
 
 
