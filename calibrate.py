@@ -23,13 +23,7 @@ from typing import Any
 import numpy as np
 import yaml  # type: ignore[import-untyped]
 from inspect_ai import eval as run_eval
-from inspect_ai.log import (
-    list_eval_logs,
-    read_eval_log,
-    read_eval_log_samples,
-    recover_eval_log,
-    recoverable_eval_logs,
-)
+from inspect_ai import log as logs_of
 from inspect_ai.solver import SolverSpec
 
 from difficulty.band import BAND
@@ -59,13 +53,13 @@ class Known:
 
 def read_logs(folder: Path, metadata: dict[str, Any]) -> Known:
     """Finished samples of all logs, also of interrupted ones. Exits if a log has other metadata."""
-    for crashed in recoverable_eval_logs(str(folder)):
-        recover_eval_log(crashed.log.name, overwrite=True)
+    for crashed in logs_of.recoverable_eval_logs(str(folder)):
+        logs_of.recover_eval_log(crashed.log.name, overwrite=True)
     known = Known()
-    for log in list_eval_logs(str(folder), descending=False):
-        if read_eval_log(log, header_only=True).eval.metadata != metadata:
+    for log in logs_of.list_eval_logs(str(folder), descending=False):
+        if logs_of.read_eval_log(log, header_only=True).eval.metadata != metadata:
             sys.exit(f"{log.name} is of another model or other options: give another --out")
-        for sample in read_eval_log_samples(log, all_samples_required=False):
+        for sample in logs_of.read_eval_log_samples(log, all_samples_required=False):
             row = Row.model_validate(sample.metadata)
             known.rows[departures_of(row)] = row
             known.started += 1
@@ -83,20 +77,16 @@ def departures_of(row: Row) -> Variant:
 def certify(pool, rows: dict[Variant, Row], variants: Sequence[Variant]) -> set[Variant]:
     """Adds a row for each variant that has none; returns those for which none is certified."""
     missing = [variant for variant in variants if variant not in rows]
-    seed = next(iter(rows.values())).seed if rows else secrets.token_hex(16)
-    first = 1 + max((row.number for row in rows.values()), default=0)
-    jobs = [(seed, first + TRIES * n, variant) for n, variant in enumerate(missing)]
-    made = zip(missing, pool.map(first_certified, jobs, chunksize=1))
-    rows |= {variant: row for variant, row in made if row}
+    for variant, row in zip(missing, pool.map(first_certified, missing, chunksize=1)):
+        if row:
+            rows[variant] = row
     return set(missing) - rows.keys()
 
 
-def first_certified(job: tuple[str, int, Variant]) -> Row | None:
-    seed, first, variant = job
-    for number in range(first, first + TRIES):
-        if row := certified_row(seed, number, len(variant), variant):
-            return row
-    return None
+def first_certified(variant: Variant) -> Row | None:
+    seed = secrets.token_hex(16)
+    made = (certified_row(seed, number, len(variant), variant) for number in range(TRIES))
+    return next(filter(None, made), None)
 
 
 def affordable(known: Known, options: argparse.Namespace) -> int:
@@ -158,7 +148,6 @@ def parse() -> tuple[argparse.Namespace, dict[str, Any]]:
         parser.error("--band is two rates, the lower one first")
     passed_on = [f"{n[2:].replace('-', '_')}={value}" for n, value in zip(names, values)]
     solver = options.solver and SolverSpec(options.solver, pairs(options.S), pairs(options.S))
-    subject = [options.model, options.solver, options.S, options.M]
     settings = {
         "log_dir": str(options.out / "logs"),
         "log_buffer": 1,  # each sample is in the file as soon as it is done
@@ -169,7 +158,7 @@ def parse() -> tuple[argparse.Namespace, dict[str, Any]]:
         "model_args": pairs(options.M),
         "solver": solver,
         "max_samples": options.max_samples,
-        "metadata": {"subject": subject},
+        "metadata": {"subject": [options.model, options.solver, options.S, options.M]},
         **pairs(passed_on),
     }
     return options, settings

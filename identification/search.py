@@ -25,7 +25,7 @@ from reference.variant import Call
 from variants.ports import head_counts, with_block
 from variants.rules import REQUIRES, conflicts, rivals
 
-LOOKS = 80
+LOOKS = 48
 """States that are looked at before a stage is given up."""
 FITS = 8
 """Moves of a state that are fitted. What differs in fitted settings only is fitted once."""
@@ -51,7 +51,7 @@ MOVES = (  # choices that are changed together
     ("score_softcap",),
     ("rope_pairing", "rotary_fraction", "rope_theta", "rope_reversed"),
     ("rotary_fraction", *EXTENSIONS),
-    ("nope_every", "pattern_first"),
+    ("nope_every", "pattern_first", *EXTENSIONS),
     (
         "sliding_window",
         "global_every",
@@ -140,11 +140,18 @@ def solve(
         settled = [state for state in climb(states, stage, solved) if stage.solves(state)]
         if not settled:  # what is not settled stays as it was: a poor fit would only blur what is
             break
-        states, solved = settled, stage
+        mirrored = [mirror(state) for state in settled if state.local_theta]
+        states, solved = settled + [state for state in mirrored if stage.solves(state)], stage
     found = states[0]
     if found.logit_scale is None:
         found = replace(found, logit_scale=stage.answer(found)[1])
-    return plainest(found, stage), solved is stage
+    return plainest(found, stage) if solved is stage else found, solved is stage
+
+
+def mirror(state: Reading) -> Reading:
+    """The two thetas exchanged, and the layers: until a window closes it may be the same."""
+    thetas: Any = {"rope_theta": state.local_theta, "local_theta": state.rope_theta}
+    return replace(state, pattern_first=not state.pattern_first, **thetas)
 
 
 def part(calls: list[Call], sequences: int, length: int) -> list[Call]:
@@ -280,6 +287,8 @@ def settings_to_try(name: str, state: Reading, stage: Stage) -> list[Any]:
         others = [setting for setting in others if setting < length] or others[:1]
         if state.sliding_window:
             others += [state.sliding_window - 1, state.sliding_window + 1]
+    if name == "sliding_window" and stage.free and length <= 5:  # the original's may stay
+        return [state.sliding_window]
     if name in (*EXTENSIONS, "local_theta", "scaled_layers") and length > 5:  # they showed before
         others = []
     return [*dict.fromkeys([getattr(state, name), baseline, *others])]
@@ -321,7 +330,7 @@ def climb(states: list[Reading], stage: Stage, solved: Stage | None) -> list[Rea
     seen: set[float] = set()
     looks: Counter = Counter()
     tried: set[frozenset] = set()
-    for look in range(LOOKS if not stage.free else LOOKS // 4):
+    for look in range(LOOKS if not stage.free else LOOKS // 2):
         rest = [state for state in states if stage.loss(state) not in seen]
         if stage.solves(states[0]) or not rest:
             break

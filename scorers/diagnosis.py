@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import compress
 from pathlib import Path
 from subprocess import CalledProcessError
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from anyio import CapacityLimiter, move_on_after, run_process, to_thread
@@ -26,7 +26,7 @@ from reference.variant import Call
 from scorers.reader import PARTS, Evidence, Reader, roots
 from scorers.silencing import silenced_calls
 
-SECONDS = 10
+SECONDS = 20
 """After these the diagnosis is left out. The grade waits no longer."""
 WORKERS = CapacityLimiter(max(1, (os.cpu_count() or 2) // 2))
 """Diagnoses at once: half of the cores stay free for other samples."""
@@ -68,14 +68,8 @@ class Diagnosis:
         return {name: value for name, value in asdict(self).items() if name != "sentence"}
 
 
-class Outcome(Protocol):
-    """What a port answered: the logits of all calls, flat; after a crash, of those before it."""
-
-    @property
-    def logits(self) -> np.ndarray | None: ...
-
-
-RunPort = Callable[[list[Call]], Awaitable[Outcome]]
+RunPort = Callable[[list[Call]], Awaitable[Any]]
+"""Asks the port; the `logits` of what it returns are flat, of all calls, and after a crash of those before it."""
 
 
 async def diagnose(

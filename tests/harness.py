@@ -1,6 +1,5 @@
 """What the tests of whole runs share: submissions, the command line, and a scripted model."""
 
-import ast
 import json
 import os
 import re
@@ -14,7 +13,9 @@ from inspect_ai.dataset import MemoryDataset
 from inspect_ai.log import list_eval_logs, read_eval_log
 from inspect_ai.model import ModelOutput, ModelUsage, get_model
 
+from identification.port import port
 from inspect_task import orphan_checkpoint
+from reference.architecture import Architecture
 
 ROOT = Path(__file__).parents[1]
 ROWS = [json.loads(line) for line in (ROOT / "dataset.jsonl").read_text().splitlines()]
@@ -29,27 +30,9 @@ def forward(weights, tokens):
 
 
 def original(row: dict) -> str:
-    """Source of the lost model as the function right(weights, tokens), for a Python that has NumPy only."""
-    nodes = [
-        node
-        for name in ("architecture", "transformer")
-        for node in ast.parse((ROOT / f"reference/{name}.py").read_text()).body
-        if not isinstance(node, ast.Import | ast.ImportFrom)
-    ]
-    return f"""
-import math
-from dataclasses import dataclass, field, fields
-from math import inf
-import numpy as np
-erf = np.vectorize(math.erf, otypes=[float])
-expit = lambda x: 1 / (1 + np.exp(-x))
-{ast.unparse(ast.Module(nodes, []))}
-lost_forward = forward
-def right(weights, tokens):
-    return lost_forward(weights, tokens, Architecture(**{row["architecture"]}))
-def forward(weights, tokens):
-    return right(weights, tokens)
-"""
+    """Source of the lost model as forward and as right(weights, tokens), for a Python that has NumPy only."""
+    architecture = Architecture(**row["architecture"])
+    return port(architecture, "The lost model's own code.") + "\nright = forward\n"
 
 
 RIGHT = original(ROW)

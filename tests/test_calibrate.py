@@ -1,6 +1,7 @@
 """calibrate.py from its command to its sentence: with a solver whose find rates are known, killed, and with prices."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -11,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from finder import find_rate
+from harness import SUBMIT, WRONG, containers_and_networks, write
 from inspect_ai.log import list_eval_logs, read_eval_log_samples
+from messages_api import Hold, MessagesAPI
 
 from difficulty.band import BAND
 from difficulty.choose import LEAST
@@ -22,8 +25,6 @@ SENTENCE = re.compile(r"passes the (\d+) variants of .* (\d+)% of the time \(95%
 
 
 def start(*arguments: str | Path, **environment: str) -> subprocess.Popen:
-    import os
-
     return subprocess.Popen(
         [sys.executable, "calibrate.py", *map(str, arguments)],
         cwd=ROOT,
@@ -102,3 +103,38 @@ def test_a_budget_needs_prices(tmp_path):
     output, _ = process.communicate(timeout=200)
     assert process.returncode != 0
     assert "cost" in output and not samples(tmp_path)
+
+
+def test_the_budget_holds_also_when_killed(docker, tmp_path):
+    """The client against a loopback service: a first attempt tells the price, a start is killed while attempts wait for an
+    answer, and the next one spends what is left."""
+    attempt = [write({"model.py": WRONG}), SUBMIT]
+    command = ["--model", "anthropic/claude-haiku-4-5", "--max-samples", "2", "--out", tmp_path]
+    settings = {"ANTHROPIC_API_KEY": "dummy", "NO_PROXY": "127.0.0.1"}
+
+    def costs() -> list[float]:
+        return [sum(u.total_cost for u in s.model_usage.values()) for s in samples(tmp_path)]
+
+    with MessagesAPI(attempt) as api:
+        settings["ANTHROPIC_BASE_URL"] = api.url
+        said = finish(start(*command, "--budget", "0.000001", **settings))
+        assert "Not certain yet" in said and re.search(r"by 1 attempts, 0\.\d+ dollars", said)
+        (price,) = costs()
+    with MessagesAPI(attempt, attempt, [attempt[0], Hold(), *attempt]) as api:
+        settings["ANTHROPIC_BASE_URL"] = api.url
+        before_it = containers_and_networks(docker)
+        process = start(*command, "--budget", f"{5.5 * price}", **settings)
+        assert api.held.acquire(timeout=300)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        for kind, name in sorted(containers_and_networks(docker) - before_it):
+            docker(kind, "rm", "--force", name)  # what kill -9 leaves behind
+        before = {sample.uuid for sample in samples(tmp_path) if sample.scores}
+        assert len(before) >= 3
+    with MessagesAPI(attempt) as api:
+        settings["ANTHROPIC_BASE_URL"] = api.url
+        finish(start(*command, "--budget", f"{5.5 * price}", **settings))
+    scored = [sample for sample in samples(tmp_path) if sample.scores]
+    assert before < {sample.uuid for sample in scored}
+    assert set(Counter(sample.id for sample in scored).values()) == {1}
+    assert 5.5 * price <= sum(costs()) <= (5.5 + 2) * price * 1.1
