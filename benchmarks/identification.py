@@ -52,7 +52,8 @@ def mistake(random: np.random.Generator, original: Reading) -> dict:
     if kind == 2 and type(setting) is int:
         return {name: setting + random.choice([-1, 1]).item()}
     if kind == 2 and type(setting) is float and setting:
-        near = [1.03 * setting, 1 / setting if 0.05 < setting < 20 else 2 * setting]
+        divides = name.endswith(("scale", "factor", "multiplier"))
+        near = [1.03 * setting, 1 / setting if divides else 2 * setting]
         return {name: near[random.integers(2)]}
     return {name: baseline}
 
@@ -69,6 +70,8 @@ def attempt(job: tuple[int, int, str]) -> dict:
             mistakes |= {n: s for n, s in mistake(random, original).items() if n not in mistakes}
         port = Reading(**vars(original) | mistakes)
         calls = build(f"{random.integers(2**62):x}", 0, original)[1:]
+        if {broken.split()[0] for broken in conflicts(port)} & mistakes.keys():
+            continue  # it would stand for something simpler
         mistakes = {n for n in mistakes if shows(calls, original, port, n)}
         if mistakes and not conflicts(original) and (not known or mistakes >= wrong.keys()):
             break
