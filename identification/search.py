@@ -28,7 +28,9 @@ from variants.rules import REQUIRES, conflicts, rivals
 LOOKS = 48
 """States that are looked at before a stage is given up."""
 FITS = 8
-"""Moves of a state that are fitted. What differs in fitted settings only is fitted once."""
+"""Moves of a state that are fitted."""
+TRIES = 2
+"""Fits of what differs in fitted settings only: the first may start too far off."""
 ALIKE = 2
 """Of them, those from one group of choices at most."""
 EXACT = 2e-5
@@ -51,6 +53,7 @@ MOVES = (  # choices that are changed together
     ("score_softcap",),
     ("rope_pairing", "rotary_fraction", "rope_theta", "rope_reversed"),
     ("rotary_fraction", *EXTENSIONS),
+    ("score_scale", *EXTENSIONS),  # yarn_factor is one, too
     ("nope_every", "pattern_first", *EXTENSIONS),
     (
         "sliding_window",
@@ -329,7 +332,7 @@ def climb(states: list[Reading], stage: Stage, solved: Stage | None) -> list[Rea
     options: list = []
     seen: set[float] = set()
     looks: Counter = Counter()
-    tried: set[frozenset] = set()
+    tried: Counter = Counter()
     for look in range(LOOKS if not stage.free else LOOKS // 2):
         rest = [state for state in states if stage.loss(state) not in seen]
         if stage.solves(states[0]) or not rest:
@@ -342,7 +345,7 @@ def climb(states: list[Reading], stage: Stage, solved: Stage | None) -> list[Rea
         best = []
         for group in options:
             near = [one for move in group for one in moved(state, move, stage)]
-            best += stage.best(one for one in near if stage.skeleton(one) not in tried)[:ALIKE]
+            best += stage.best(one for one in near if tried[stage.skeleton(one)] < TRIES)[:ALIKE]
         best = stage.best(best)[:FITS]
         tried.update(map(stage.skeleton, best))
         states = stage.best([*states, *map(stage.fitted, best)])
