@@ -137,14 +137,19 @@ def solve(
         used = max(counts.values())
         states = [state for state in starts if counts[state] == used]
     solved: Stage | None = None
+    mirrored: list[Reading] = []
     for looked_at in [*(part(calls, *shape) for shape in STAGES), calls]:
         stage = Stage(looked_at, start, menu, free, used, deadline)
-        states = stage.best(states)
-        settled = [state for state in climb(states, stage, solved) if stage.solves(state)]
-        if not settled:  # what is not settled stays as it was: a poor fit would only blur what is
+        for starts in (states, mirrored):
+            reached = climb(stage.best(starts), stage, solved) if starts else []
+            settled = [state for state in reached if stage.solves(state)]
+            if settled:
+                break
+        else:  # what is not settled stays as it was: a poor fit would only blur what is
             break
+        states, solved = settled, stage
         mirrored = [mirror(state) for state in settled if state.local_theta]
-        states, solved = settled + [state for state in mirrored if stage.solves(state)], stage
+        mirrored = [state for state in mirrored if stage.solves(state)]
     found = states[0]
     if found.logit_scale is None:
         found = replace(found, logit_scale=stage.answer(found)[1])
@@ -153,8 +158,12 @@ def solve(
 
 def mirror(state: Reading) -> Reading:
     """The two thetas exchanged, and the layers: until a window closes it may be the same."""
-    thetas: Any = {"rope_theta": state.local_theta, "local_theta": state.rope_theta}
-    return replace(state, pattern_first=not state.pattern_first, **thetas)
+    return replace(
+        state,
+        pattern_first=not state.pattern_first,
+        rope_theta=state.local_theta or state.rope_theta,
+        local_theta=state.rope_theta,
+    )
 
 
 def part(calls: list[Call], sequences: int, length: int) -> list[Call]:
