@@ -128,8 +128,8 @@ def test_a_right_port_scores_1_through_the_client(docker, tmp_path):
 
 
 REFUSALS = {  # arguments, environment, what is said, lines
-    "no such rung": (["-T", "departures=3"], {}, "has no row with 3 departures", 1),
-    "no such dataset": (["-T", "dataset=missing.jsonl"], {}, "missing.jsonl cannot be read", 1),
+    "no such rung": (["-T", "departures=3"], {}, "departures=3: ", 1),
+    "no such dataset": (["-T", "dataset=missing.jsonl"], {}, "give the path of a .jsonl file", 1),
     "no key": ([], {"ANTHROPIC_API_KEY": None}, "No ANTHROPIC_API_KEY defined", 2),
 }
 
