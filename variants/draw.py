@@ -21,7 +21,10 @@ def draw_architecture(
         if len(names + added) <= count and choices.issuperset(added):
             architecture = with_departures(random, names + added)
             names += [] if conflicts(architecture) else added
-    return with_departures(random, names)
+    architecture = with_departures(random, names)
+    while conflicts(architecture):  # of their settings
+        architecture = with_departures(random, names)
+    return architecture
 
 
 def pick(random: np.random.Generator, names: Iterable[str]) -> str:
