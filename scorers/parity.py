@@ -52,7 +52,7 @@ async def attempt(calls: list[Call]) -> Outcome:
     logits = np.frombuffer(answers[: len(answers) // 8 * 8])
     if logits.size == truth.size:
         worst = np.nan_to_num(abs(logits - truth), nan=np.inf).max()
-        number = np.format_float_scientific(worst, 1, trim="-", exp_digits=1)
+        number = np.format_float_scientific(worst, 1, trim="0", exp_digits=1)
         right = worst <= TOLERANCE
         detail = f"worst absolute error {number}: {'' if right else 'not '}within 5e-4"
         return Outcome("passed" if right else "wrong_logits", detail, source, logits)

@@ -75,7 +75,7 @@ def test_every_logit_counts(monkeypatch, index, by, reason):
 
 
 def test_the_error_in_words(monkeypatch):
-    for by, said in ((0.031, "3.1e-2: not within 5e-4"), (0, "0e+0: within 5e-4")):
+    for by, said in ((0.031, "3.1e-2: not within 5e-4"), (0, "0.0e+0: within 5e-4")):
         outcome = attempt(monkeypatch, answers(TRUTH + by))
         assert outcome.detail == f"worst absolute error {said}"
 
