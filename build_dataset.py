@@ -2,6 +2,9 @@
 
     python build_dataset.py --departures 2 4 --count 100 --out train.jsonl
     python build_dataset.py --ladder --seed ... --out dataset.jsonl
+    python build_dataset.py --like logs --rate 0.25 --count 1000 --out train.jsonl
+
+The last one draws variants that the model of these logs should pass with about that rate.
 
 Without --seed the dataset is drawn from fresh entropy, which is printed and kept in each row: nobody else has it.
 """
@@ -9,13 +12,18 @@ Without --seed the dataset is drawn from fresh entropy, which is printed and kep
 import argparse
 import re
 import secrets
+import sys
 from collections.abc import Iterable, Iterator
-from itertools import count
+from itertools import count, islice
 from multiprocessing import Pool
 from pathlib import Path
 
+import numpy as np
 from rich.progress import track
 
+from attempts import read
+from difficulty.choose import candidates, near
+from difficulty.find_rates import fit
 from reference.architecture import RARITY, SETTINGS, Architecture, departures
 from reference.rows import Row, load
 from variants.certificate import certified_row, is_silent, shows_at_position_0
@@ -76,11 +84,31 @@ def evenly(pool, seed: str, departure_counts: list[int], rows: int) -> Iterator[
             yield next(made)
 
 
+def near_rate(pool, seed: str, logs: str, rate: float) -> Iterator[Row]:
+    """Rows, without end, with sets of departures whose predicted pass rate is near this one."""
+    _, attempts, notes = read([logs])
+    print(*notes, sep="\n", end="\n" * bool(notes), file=sys.stderr)
+    if attempts.empty or attempts["model"].nunique() > 1:
+        sys.exit(f"--like {logs}: give logs of one model, with attempts that are scored")
+    variants = candidates(np.random.default_rng(int(seed, 16)), 2000)
+    chosen = near(fit([*attempts["told"]], RARITY), variants, rate)
+    if not chosen:
+        sys.exit(
+            f"No variant is known to have a rate of about {rate:.0%}: more attempts would tell"
+        )
+    for start in count(0, 8):
+        some = [(number, chosen[number % len(chosen)]) for number in range(start, start + 8)]
+        jobs = [(seed, number, len(names), names) for number, names in some]
+        yield from filter(None, pool.imap(attempt, jobs))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--departures", type=int, nargs="+", default=list(LADDER), help="1 2 4 8")
     parser.add_argument("--count", type=int, default=1, help="variants for each of these numbers")
     parser.add_argument("--ladder", action="store_true", help="the four rows of the task itself")
+    parser.add_argument("--like", metavar="LOGS", help="of a model, to aim at its pass rate")
+    parser.add_argument("--rate", type=float, default=0.25, help="the pass rate to aim at (0.25)")
     parser.add_argument("--seed", default=secrets.token_hex(16), help="128 bits, in hexadecimal")
     parser.add_argument("--out", type=Path, default=Path("train.jsonl"), help="file to write")
     options = parser.parse_args()
@@ -95,6 +123,9 @@ def main() -> None:
     with Pool() as pool, options.out.open("w", encoding="utf-8") as file:
         if options.ladder:
             rows, total = ladder(pool, options.seed), len(LADDER)
+        elif options.like:
+            made = near_rate(pool, options.seed, options.like, options.rate)
+            rows, total = islice(made, options.count), options.count
         else:
             total = len({*options.departures}) * options.count
             rows = evenly(pool, options.seed, options.departures, options.count)

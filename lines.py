@@ -31,13 +31,14 @@ SILENT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, toke
 
 def imports(path: Path) -> set[Path]:
     """Files of this repository that a file imports."""
-    names = set()
+    names = set[str]()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom):
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    files = {ROOT / f"{str(name).replace('.', '/')}.py" for name in names}
+            module = str(node.module)
+            names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    files = {ROOT / f"{name.replace('.', '/')}.py" for name in names}
     return {file for file in files if file.is_file()}
 
 
@@ -49,7 +50,7 @@ def count(path: Path) -> int:
     code = {line for first, last in spans for line in range(first, last + 1)}
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):  # a docstring
-            code -= set(range(node.lineno, node.end_lineno + 1))
+            code -= set(range(node.lineno, (node.end_lineno or 0) + 1))
     return len(code)
 
 

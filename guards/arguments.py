@@ -1,22 +1,28 @@
 """The task's arguments: the file of the dataset, and its rows that run; or one line that says what is wrong."""
 
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
 
+from inspect_ai import list_tasks
 from inspect_ai._util.error import PrerequisiteError  # the only error that Inspect prints as a line
 from pydantic import Field, TypeAdapter, ValidationError
 
 from reference.rows import Row, load
 
+ROOT = Path(__file__).parents[1]
+START = signature(list_tasks).parameters["root_dir"].default
+"""The working directory when Inspect was imported. To load a task from a file, it goes to the folder of that file."""
 ROWS = TypeAdapter(Annotated[list[Row], Field(min_length=1)])
 
 
 def chosen_rows(dataset: Any, departures: Any) -> tuple[Path, list[Row]]:
-    """The file that is read, looked for in the working directory and then beside this one; and its rows: all, or
+    """The file that is read, looked for in the working directory and then in this repository; and its rows: all, or
     those with so many departures, 4 or [2, 4] or "2,4"."""
-    path = Path(str(dataset)).expanduser()
+    folder = START if Path.cwd() == ROOT else Path.cwd()
+    path = folder / Path(str(dataset)).expanduser()
     if not path.is_file():
-        path = Path(__file__).parents[1] / path
+        path = ROOT / str(dataset)
     if not isinstance(dataset, str | Path) or not path.is_file():
         raise PrerequisiteError(f"dataset={dataset!r}: give the path of a .jsonl file that exists")
     rows = read_rows(path)
@@ -26,7 +32,7 @@ def chosen_rows(dataset: Any, departures: Any) -> tuple[Path, list[Row]]:
     if not wanted or wanted - there:
         known = ", ".join(sorted(there, key=int))
         raise PrerequisiteError(f"departures={departures!r}: {path} has rows with {known}")
-    return path.absolute(), [row for row in rows if str(row.departures) in wanted]
+    return path, [row for row in rows if str(row.departures) in wanted]
 
 
 def read_rows(path: Path) -> list[Row]:

@@ -16,12 +16,20 @@ BROKEN_BY_AGENT = (SandboxUnavailableError, PermissionError, OutputLimitExceeded
 """A sandbox that is dead, closed to new processes, or flooded with output."""
 
 
-async def execute(command: list[str], seconds: int, job: bytes = b"") -> tuple[int, str, str]:
+async def execute(command: list[str], seconds: int, job: bytes) -> tuple[int, str, str]:
     """Exit code, output and errors of a command that says something. TimeoutError, BROKEN_BY_AGENT: the submission's
     fault. RuntimeError: that of the engine or the host; after a crash the engine is asked, in case it broke meanwhile."""
+    code, output, errors = await run(command, seconds, job)
+    if code != 0:
+        await run(["echo", "alive"], seconds)
+    return code, output, errors
+
+
+async def run(command: list[str], seconds: int, job: bytes = b"") -> tuple[int, str, str]:
+    """The same for one command. RuntimeError: it never ran, by no agent's fault."""
     start = time.monotonic()
     try:
-        run = await sandbox().exec(
+        ran = await sandbox().exec(
             command, job, timeout=seconds, timeout_retry=False, concurrency=False
         )
     except TimeoutError as error:
@@ -29,11 +37,9 @@ async def execute(command: list[str], seconds: int, job: bytes = b"") -> tuple[i
             raise
         # its own exit code is the one that timeout(1) has for a timeout
         return 124, getattr(error, "truncated_output", None) or "", ""
-    if not run.stdout and run.returncode <= 1:
-        raise RuntimeError(f"the sandbox's engine failed: {run.stderr or run.returncode}")
-    if run.returncode != 0:
-        await execute(["echo", "alive"], seconds)
-    return run.returncode, run.stdout, run.stderr
+    if not ran.stdout and ran.returncode <= 1:
+        raise RuntimeError(f"the sandbox's engine failed: {ran.stderr or ran.returncode}")
+    return ran.returncode, ran.stdout, ran.stderr
 
 
 def raise_if_never_begun(state: TaskState) -> None:

@@ -26,7 +26,9 @@ def settled_head(call: Call, menu: dict[str, list], free: bool) -> dict[str, Any
     def outside(cap):
         with np.errstate(all="ignore"):
             z, trust = uncapped(logits, cap)
-            return np.nan_to_num(np.mean((z - z @ basis @ basis.T) ** 2 * trust), nan=np.inf)
+            return np.nan_to_num(
+                np.mean((z - z @ basis @ basis.T) ** 2 * trust), nan=1e9, posinf=1e9
+            )
 
     def uneven(setting):
         x = hidden / (call.weights["final_norm"] + setting[1])

@@ -23,12 +23,14 @@ from reference.architecture import HEADS, SETTINGS, Architecture, departures
 from reference.transformer import Weights, softcap
 from reference.variant import Call
 from variants.ports import head_counts, with_block
-from variants.rules import conflicts, rivals
+from variants.rules import REQUIRES, conflicts, rivals
 
-LOOKS = 80
+LOOKS = 48
 """States that are looked at before a stage is given up."""
 FITS = 8
-"""Moves of a state that are fitted. What differs in fitted settings only is fitted once."""
+"""Moves of a state that are fitted."""
+TRIES = 2
+"""Fits of what differs in fitted settings only: the first may start too far off."""
 ALIKE = 2
 """Of them, those from one group of choices at most."""
 EXACT = 2e-5
@@ -51,7 +53,8 @@ MOVES = (  # choices that are changed together
     ("score_softcap",),
     ("rope_pairing", "rotary_fraction", "rope_theta", "rope_reversed"),
     ("rotary_fraction", *EXTENSIONS),
-    ("nope_every", "pattern_first"),
+    ("score_scale", *EXTENSIONS),  # yarn_factor is one, too
+    ("nope_every", "pattern_first", *EXTENSIONS),
     (
         "sliding_window",
         "global_every",
@@ -69,7 +72,7 @@ FREE = {
     "gain_offset": (2.0,),
     "rotary_fraction": (0.75,),
     "up_offset": (2.0,),
-    "nope_every": (4,),
+    "nope_every": (1, 4),
     "global_every": (4,),
     "sliding_window": (4, *range(25, 31)),
     "final_softcap": tuple(np.geomspace(1, 100, 150).tolist()),
@@ -134,17 +137,33 @@ def solve(
         used = max(counts.values())
         states = [state for state in starts if counts[state] == used]
     solved: Stage | None = None
+    mirrored: list[Reading] = []
     for looked_at in [*(part(calls, *shape) for shape in STAGES), calls]:
         stage = Stage(looked_at, start, menu, free, used, deadline)
-        states = stage.best(states)
-        settled = [state for state in climb(states, stage, solved) if stage.solves(state)]
-        if not settled:  # what is not settled stays as it was: a poor fit would only blur what is
+        for starts in (states, mirrored):
+            reached = climb(stage.best(starts), stage, solved) if starts else []
+            settled = [state for state in reached if stage.solves(state)]
+            if settled:
+                break
+        else:  # what is not settled stays as it was: a poor fit would only blur what is
             break
         states, solved = settled, stage
+        mirrored = [mirror(state) for state in settled if state.local_theta]
+        mirrored = [state for state in mirrored if stage.solves(state)]
     found = states[0]
     if found.logit_scale is None:
         found = replace(found, logit_scale=stage.answer(found)[1])
-    return plainest(found, stage), solved is stage
+    return plainest(found, stage) if solved is stage else found, solved is stage
+
+
+def mirror(state: Reading) -> Reading:
+    """The two thetas exchanged, and the layers: until a window closes it may be the same."""
+    return replace(
+        state,
+        pattern_first=not state.pattern_first,
+        rope_theta=state.local_theta or state.rope_theta,
+        local_theta=state.rope_theta,
+    )
 
 
 def part(calls: list[Call], sequences: int, length: int) -> list[Call]:
@@ -172,6 +191,10 @@ class Stage:
     def usable(self, state: Reading) -> bool:
         """Does it use all parameters of the checkpoint, and break no rule?"""
         if self.free:
+            hidden = departures(state).keys()
+            for name in self.changes(state).keys() & hidden:
+                if not all(needed & hidden for needed in REQUIRES.get(name, [])):
+                    return False  # it would stand for something simpler
             weights = with_block(self.calls[0].weights, self.start.block, state.block)
             return parameters_used(state, weights) > 0
         return parameters_used(state, self.calls[0].weights) == self.used and not conflicts(state)
@@ -276,6 +299,8 @@ def settings_to_try(name: str, state: Reading, stage: Stage) -> list[Any]:
         others = [setting for setting in others if setting < length] or others[:1]
         if state.sliding_window:
             others += [state.sliding_window - 1, state.sliding_window + 1]
+    if name == "sliding_window" and stage.free and length <= 5:  # the original's may stay
+        return [state.sliding_window]
     if name in (*EXTENSIONS, "local_theta", "scaled_layers") and length > 5:  # they showed before
         others = []
     return [*dict.fromkeys([getattr(state, name), baseline, *others])]
@@ -285,7 +310,8 @@ def moves(state: Reading, stage: Stage, solved: Stage | None) -> list[list[dict[
     """For each group of choices, the settings that differ in what they answer and keep what is solved."""
     found = []
     read_off = {"logit_scale", "final_softcap"}
-    singles = [("slip", "heads"), *((name,) for name in SETTINGS if name not in read_off)]
+    # other heads come last: at position 0 they can look like another layout or slip
+    singles = [*((name,) for name in SETTINGS if name not in read_off), ("heads", "slip")]
     for names in singles if stage.free else MOVES:
         seen = {stage.loss(state): {name: getattr(state, name) for name in names}}
         for settings in product(*(settings_to_try(name, state, stage) for name in names)):
@@ -315,8 +341,8 @@ def climb(states: list[Reading], stage: Stage, solved: Stage | None) -> list[Rea
     options: list = []
     seen: set[float] = set()
     looks: Counter = Counter()
-    tried: set[frozenset] = set()
-    for look in range(LOOKS if not stage.free else LOOKS // 4):
+    tried: Counter = Counter()
+    for look in range(LOOKS if not stage.free else LOOKS // 2):
         rest = [state for state in states if stage.loss(state) not in seen]
         if stage.solves(states[0]) or not rest:
             break
@@ -328,7 +354,7 @@ def climb(states: list[Reading], stage: Stage, solved: Stage | None) -> list[Rea
         best = []
         for group in options:
             near = [one for move in group for one in moved(state, move, stage)]
-            best += stage.best(one for one in near if stage.skeleton(one) not in tried)[:ALIKE]
+            best += stage.best(one for one in near if tried[stage.skeleton(one)] < TRIES)[:ALIKE]
         best = stage.best(best)[:FITS]
         tried.update(map(stage.skeleton, best))
         states = stage.best([*states, *map(stage.fitted, best)])

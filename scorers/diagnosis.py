@@ -11,7 +11,7 @@ import os
 import pickle
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from itertools import compress
 from pathlib import Path
 from subprocess import CalledProcessError
@@ -26,13 +26,15 @@ from reference.variant import Call
 from scorers.reader import PARTS, Evidence, Reader, roots
 from scorers.silencing import silenced_calls
 
-SECONDS = 10
+SECONDS = 20
 """After these the diagnosis is left out. The grade waits no longer."""
 WORKERS = CapacityLimiter(max(1, (os.cpu_count() or 2) // 2))
 """Diagnoses at once: half of the cores stay free for other samples."""
 ROOT = Path(__file__).parents[1]
 HEAD_ONLY = ("embedding_multiplier", "logit_scale", "final_softcap")
 """Choices of the first and the last step alone, whose mistakes can be allowed for in the parts between."""
+SIZES = (*HEAD_ONLY, "residual_multiplier", "norm_eps")
+"""With these, all that a part is not blamed for: how large the stream is beside what it adds, and beside epsilon."""
 TITLES = {"head": "embedding, head", "mlp": "MLP"}
 """How a sentence names a part, where it is not by its own name."""
 KINDS = {
@@ -66,31 +68,47 @@ class Diagnosis:
         return {name: value for name, value in asdict(self).items() if name != "sentence"}
 
 
+RunPort = Callable[[list[Call]], Awaitable[Any]]
+"""Asks the port; the `logits` of what it returns are flat, of all calls, and after a crash of those before it."""
+
+
 async def diagnose(
-    architecture: Architecture,
-    calls: list[Call],
-    logits: np.ndarray,
-    run_port: Callable[[list[Call]], Awaitable[Any]],
+    architecture: Architecture, calls: list[Call], logits: np.ndarray, run_port: RunPort
 ) -> Diagnosis:
     """calls: the graded ones, with what the original answers. logits: what the port answers, flat, of all calls.
-    run_port: asks the port further calls; the logits of what it returns are flat, and end where a call crashed. A fault of our own is logged and tells nothing: the grade stands already."""
+    run_port: asks the port further calls. What fails here, in our code or in the engine, is logged and tells nothing:
+    the grade stands already."""
     with move_on_after(SECONDS):
         asked = await to_thread.run_sync(silenced_calls, architecture, calls)
-        further = [call for pair in asked.values() for call in pair]
-        answers = (await run_port(further)).logits
-        silenced = np.full(sum(call.logits.size for call in further), np.nan)
-        if answers is not None:
-            silenced[: answers.size] = answers
-        job = pickle.dumps((architecture, calls, logits, silenced, SECONDS / 2))
         command = [sys.executable, "-m", "scorers.diagnosis"]
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
         try:
+            silenced = await ask([call for pair in asked.values() for call in pair], run_port)
+            job = pickle.dumps((architecture, calls, logits, silenced, SECONDS / 2))
             async with WORKERS:
                 worker = await run_process(command, input=job, cwd=ROOT, env=environment)
             return Diagnosis(**json.loads(worker.stdout))
         except CalledProcessError as error:
             logging.getLogger(__name__).warning("diagnosis failed: %s", error.stderr.decode())
+        except RuntimeError as error:  # the sandbox's engine
+            logging.getLogger(__name__).warning("diagnosis failed: %s", error)
     return Diagnosis()
+
+
+async def ask(calls: list[Call], run_port: RunPort) -> np.ndarray:
+    """The port's logits, flat; NaN for a call on which it crashed, after which it is asked the rest."""
+    logits: list[np.ndarray] = []
+    while len(logits) < len(calls):
+        left = calls[len(logits) :]
+        answered = (await run_port(left)).logits
+        if answered is None:
+            break
+        ends = np.cumsum([call.logits.size for call in left])
+        whole = int((ends <= answered.size).sum())
+        logits += split(answered[: ends[whole - 1]], left[:whole]) if whole else []
+        logits += [np.full_like(call.logits, np.nan) for call in left[whole : whole + 1]]
+    logits += [np.full_like(call.logits, np.nan) for call in calls[len(logits) :]]
+    return np.concatenate([of_call.ravel() for of_call in logits])
 
 
 def explain(
@@ -120,14 +138,18 @@ def explain(
             told.one_of.remove(names)
             told.missed += names
 
-    base = replace(original, **{name: getattr(reader.reading, name) for name in HEAD_ONLY})
     wrong = dict[str, int]()
     for part, asked in evidence.items():
-        against = asked if part == "head" else asked.against(base, original)
-        if against.is_right():
+        if part == "head":
+            fair = allowed = asked
+        else:
+            fair, allowed = (
+                asked.against(reader.with_own(names), original) for names in (HEAD_ONLY, SIZES)
+            )
+        if allowed.is_right():
             told.right.append(part)
-        elif asked.is_answered():
-            wrong[part] = against.right_until()
+        if asked.is_answered() and not fair.is_right():
+            wrong[part] = fair.right_until()
     told.reason = reason(graded, wrong)
     told.sentence = sentence(told, original, graded)
     return told

@@ -45,7 +45,7 @@ async def attempt(calls: list[Call]) -> Outcome:
         return Outcome("timeout", f"not done after {SECONDS} seconds")
     except BROKEN_BY_AGENT as error:
         return Outcome("crashed", str(error)[-2000:])
-    lines = re.findall("^([a-z_]+) ((?:[0-9a-f]{2})*)$", output, re.MULTILINE)
+    lines = re.findall("^([a-z_]+) ((?:[0-9a-f]{2})*+)$", output, re.MULTILINE)
     told = {word: bytes.fromhex(value) for word, value in lines}
     source = told.get("source", b"").decode(errors="replace")
     answers = told.get("logits", b"")

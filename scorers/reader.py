@@ -1,6 +1,7 @@
 """Reads, from a port's answers to the checkpoints of silencing.py, which architecture each of its parts computes."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -44,8 +45,8 @@ class Evidence(NamedTuple):
     def errors(self) -> np.ndarray:
         """Worst absolute error at each position; NaN if the port did not answer there."""
         errors = np.zeros(max(call.tokens.shape[1] for call in self.calls))
-        for call, answer in zip(self.calls, self.answers):
-            worst = abs(answer - call.logits).max((0, 2))
+        for call, logits in zip(self.calls, self.answers):
+            worst = abs(logits - call.logits).max((0, 2))
             errors[: len(worst)] = np.maximum(errors[: len(worst)], worst)
         return errors
 
@@ -86,9 +87,9 @@ class Reader:
         self.evidence: dict[str, Evidence] = {}
 
     def read_all(self, evidence: dict[str, Evidence], graded: Evidence) -> None:
-        """The MLP comes first, since norm_eps and embedding_multiplier are one in the head; and again after the
-        values, which may tell what is before it."""
-        for part in ("mlp", "head", "values", "mlp", "head", "mask", "attention"):
+        """The head alone comes last of the first three, since norm_eps and embedding_multiplier are one there; after
+        it the other two may be explained."""
+        for part in ("mlp", "values", "head", "mlp", "values", "mask", "attention"):
             if part in evidence and (part in self.wrong or part not in self.facts):
                 self.read(evidence[part], PARTS[part])
         self.read_layers([asked for part, asked in evidence.items() if part not in PARTS])
@@ -127,9 +128,9 @@ class Reader:
         if asked.part == "head":
             settled = SETTINGS.keys() - {"logit_scale", "final_softcap"}
         calls = []
-        for call, answer in zip(asked.calls, asked.answers):
+        for call, logits in zip(asked.calls, asked.answers):
             weights = with_block(call.weights, self.original.block, self.reading.block)
-            calls.append(Call(weights, call.tokens, answer))
+            calls.append(Call(weights, call.tokens, logits))
         seconds = left if asked.part == "all" else left / 2
         return identify(calls, self.reading, settled, seconds) if search else None
 
@@ -145,6 +146,10 @@ class Reader:
         proofs = [proved(name, facts, self.original) for facts in self.facts.values()]
         settings = {repr(proof): proof for proof in proofs if proof}
         return next(iter(settings.values())) if len(settings) == 1 else []
+
+    def with_own(self, names: Iterable[str]) -> Reading:
+        """The original, with the port's settings of some choices."""
+        return replace(self.original, **{name: getattr(self.reading, name) for name in names})
 
     def added(self) -> dict[str, Any]:
         """What the port does and the original does not."""

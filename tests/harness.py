@@ -1,6 +1,5 @@
 """What the tests of whole runs share: submissions, the command line, and a scripted model."""
 
-import ast
 import json
 import os
 import re
@@ -14,7 +13,10 @@ from inspect_ai.dataset import MemoryDataset
 from inspect_ai.log import list_eval_logs, read_eval_log
 from inspect_ai.model import ModelOutput, ModelUsage, get_model
 
+from identification.port import port
 from inspect_task import orphan_checkpoint
+from reference.architecture import Architecture
+from scorers.diagnosis import Diagnosis
 
 ROOT = Path(__file__).parents[1]
 ROWS = [json.loads(line) for line in (ROOT / "dataset.jsonl").read_text().splitlines()]
@@ -29,27 +31,9 @@ def forward(weights, tokens):
 
 
 def original(row: dict) -> str:
-    """Source of the lost model as the function right(weights, tokens), for a Python that has NumPy only."""
-    nodes = [
-        node
-        for name in ("architecture", "transformer")
-        for node in ast.parse((ROOT / f"reference/{name}.py").read_text()).body
-        if not isinstance(node, ast.Import | ast.ImportFrom)
-    ]
-    return f"""
-import math
-from dataclasses import dataclass, field, fields
-from math import inf
-import numpy as np
-erf = np.vectorize(math.erf, otypes=[float])
-expit = lambda x: 1 / (1 + np.exp(-x))
-{ast.unparse(ast.Module(nodes, []))}
-lost_forward = forward
-def right(weights, tokens):
-    return lost_forward(weights, tokens, Architecture(**{row["architecture"]}))
-def forward(weights, tokens):
-    return right(weights, tokens)
-"""
+    """Source of the lost model as forward and as right(weights, tokens), for a Python that has NumPy only."""
+    architecture = Architecture(**row["architecture"])
+    return port(architecture, "The lost model's own code.") + "\nright = forward\n"
 
 
 RIGHT = original(ROW)
@@ -147,6 +131,11 @@ def player(script_of):
     return get_model("mockllm/model", custom_outputs=answer, memoize=False)
 
 
+async def undiagnosed(*arguments) -> Diagnosis:
+    """In the place of a diagnosis, which takes seconds and has tests of its own."""
+    return Diagnosis()
+
+
 def run_cases(scripts: dict[str, list], log_dir: Path, rows: dict | None = None, **options) -> dict:
     """The task, once for each case, with the row of that id, else with ROW: case -> sample."""
     task = orphan_checkpoint()
@@ -163,6 +152,7 @@ def run_cases(scripts: dict[str, list], log_dir: Path, rows: dict | None = None,
             # its tools start login shells: with this Python, and without the user's profile
             (log_dir / ".bash_profile").write_text(f"PATH={Path(sys.executable).parent}:$PATH\n")
             patch.setenv("HOME", str(log_dir))
+        patch.setattr("scorers.parity.diagnose", undiagnosed)
         model = player(scripts.get)
         (log,) = run_eval(task, model=model, log_dir=str(log_dir), display="none", **options)
     assert log.status == "success"

@@ -127,7 +127,7 @@ def test_nothing_is_left_of_the_containers(hostile):
 
 
 def test_explanations(local):
-    """A person can act on them: they name the exception, the type, the shape, the probes."""
+    """A person can act on them: they name the exception, the type, the shape."""
 
     def explanation(name):
         return score(local[name]).explanation
@@ -136,7 +136,6 @@ def test_explanations(local):
     assert "ValueError: nothing to see" in explanation("raises_at_import")
     assert "complex128" in explanation("complex")
     assert "(1, 0, " in explanation("one_position_short")
-    assert "probes [2, 4, 6, 8, 10, 12]" in explanation("the_first_checkpoint_only")
     assert "inf" in explanation("some_nan")
 
 

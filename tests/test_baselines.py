@@ -1,93 +1,49 @@
-"""The solvers without a language model: what they can find, and what they submit."""
+"""Solvers without a language model, through Inspect: the search, the plain Llama and the walkthrough."""
 
-import json
-from pathlib import Path
-
-import numpy as np
 import pytest
-from baselines.recover import port, recover
-from inspect_ai import eval as run_eval
-from inspect_ai._util.error import PrerequisiteError
-from reference.variants import build, load
 
-from baselines import vanilla_model
-from baselines.search import search
-from baselines.vanilla import vanilla
-from inspect_task import orphan_checkpoint
-from reference.architecture import SETTINGS, Architecture
-from reference.transformer import forward
-from scorers.parity import TOLERANCE
-
-ROWS = [json.loads(line) for line in Path(__file__).parents[1].joinpath("dataset.jsonl").open()]
+from baselines.search import search, shares
+from reference.architecture import SETTINGS
+from tests.harness import inspect, the_log
 
 
-def scores(solver, log_dir, departures=None):
-    (log,) = run_eval(
-        orphan_checkpoint(departures=departures),
-        model="mockllm/model",
-        solver=solver,
-        sandbox="local",
-        display="none",
-        log_dir=str(log_dir),
-    )
-    assert log.status == "success"
-    return [sample.scores["parity"] for sample in log.samples]
+def run(solver, tmp_path, *arguments):
+    command = ["eval", "inspect_task.py", "--model", "none", "--sandbox", "local"]
+    process = inspect(*command, "--solver", solver, *arguments, log_dir=tmp_path)
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    return the_log(tmp_path).samples
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["id"])
-def test_the_public_files_suffice(row):
-    """With every choice known, weights and float32 traces lead to a port that passes on the probes."""
-    _, ((weights, tokens, logits), *probes) = load(row)
-    found, _ = recover(weights, tokens, logits.astype(np.float32), list(SETTINGS))
-    for probe_weights, probe_tokens, truth in probes:
-        assert abs(forward(probe_weights, probe_tokens, found) - truth).max() <= TOLERANCE
+def test_the_search_solves_what_it_knows_and_the_plain_llama_nothing(tmp_path):
+    for solver, value in (("search.py@search", 1), ("vanilla.py@vanilla", 0)):
+        (sample,) = run(f"baselines/{solver}", tmp_path / solver, "-T", "departures=1")
+        assert sample.scores["parity"].value == value
 
 
-def test_what_is_not_known_is_not_found():
-    """Without any choice the search ends, says by how much it is off, and moves nothing but the heads."""
-    weights, tokens, logits = load(ROWS[0])[1][0]
-    found, error = recover(weights, tokens, logits.astype(np.float32), [])
-    assert found == Architecture(heads=found.heads)
-    assert error == pytest.approx(abs(forward(weights, tokens, found) - logits).max(), rel=1e-3)
-    assert error > TOLERANCE
+def test_the_walkthrough_passes_with_the_tools_of_the_agent(tmp_path):
+    (sample,) = run("baselines/walkthrough.py@walkthrough", tmp_path, "-T", "departures=2")
+    assert sample.scores["parity"].value == 1
+    called = {
+        call.function
+        for message in sample.messages
+        for call in getattr(message, "tool_calls", None) or []
+    }
+    assert called == {"bash", "python", "check_port"}
 
 
-def test_a_found_architecture_becomes_one_file_for_numpy():
-    a, ((weights, tokens, logits), *_) = load(ROWS[-1])
-    source = port(a, "found")
-    assert "scipy" not in source and "from reference" not in source
-    module: dict = {}
-    exec(source, module)
-    assert abs(module["forward"](weights, tokens) - logits).max() < 1e-9
+def test_what_the_search_knows():
+    even = shares(0.7)
+    assert set(even) == set(SETTINGS)
+    assert all(share == pytest.approx(0.7) for share in even.values())
+    uneven = shares(0.7, 2.0)
+    assert uneven == shares(0.7, 2.0)
+    assert len(set(uneven.values())) == len(SETTINGS)
+    assert shares({"sinks": 0.2})["sinks"] == 0.2
+    assert shares({"sinks": 0.2})["norm"] == 1
 
 
-def test_vanilla_is_the_baseline_and_nothing_else():
-    """The plain Llama port is right for originals without departures whose head size it guesses."""
-    guessed = 0
-    for seed in range(6):
-        a = Architecture(heads=4)
-        for weights, tokens, logits in build(seed, a):
-            width, rows = weights["layers.0.w_o"].shape[1], len(weights["layers.0.w_qkv"])
-            if vanilla_model.head_size(rows, width) == width / a.heads:
-                guessed += 1
-                assert abs(vanilla_model.forward(weights, tokens) - logits).max() < TOLERANCE
-    assert guessed
-
-
-def test_vanilla_passes_no_row(tmp_path):
-    found = scores(vanilla(), tmp_path)
-    assert [score.value for score in found] == [0] * len(ROWS)
-    assert {score.metadata["reason"] for score in found} <= {"wrong_logits", "crashed"}
-
-
-def test_search_submits_what_it_finds(tmp_path):
-    (score,) = scores(search(knowledge=1.0), tmp_path, departures=2)
-    assert score.value == 1, score.explanation
-
-
-@pytest.mark.parametrize("knowledge", [-0.1, 1.1, "all"])
-def test_a_wrong_share_is_one_clear_line(knowledge):
-    with pytest.raises(PrerequisiteError) as error:
-        search(knowledge=knowledge)
-    assert str(knowledge) in str(error.value.message)
-    assert "\n" not in str(error.value.message)
+@pytest.mark.parametrize("knowledge", [1.5, -0.1, {"sinks": 2}])
+def test_knowledge_that_is_no_share(knowledge):
+    with pytest.raises(ValueError, match="knowledge is a share from 0 to 1"):
+        search(knowledge)

@@ -1,140 +1,229 @@
-"""The diagnosis of a failing port: where it goes wrong and which departures it missed."""
+"""The diagnosis of a failing port: what it has found and missed, and which of its parts are right."""
 
+import asyncio
 import json
-import re
-from dataclasses import replace
-from functools import cache
-from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from reference.variants import PROBES, build
 
-from reference.architecture import SETTINGS, Architecture, departures
-from reference.transformer import forward
-from scorers.diagnosis import diagnose
-from scorers.parity import TOLERANCE
+from identification.reading import Reading, answer
+from reference.architecture import Architecture, departures
+from reference.rows import Row, load
+from reference.variant import Call, build
+from scorers import diagnosis
+from scorers.diagnosis import Diagnosis, ask, diagnose, explain, split
+from scorers.reader import TOLERANCE
+from scorers.silencing import silenced_calls
 
-ROWS = [json.loads(line) for line in Path(__file__).parents[1].joinpath("dataset.jsonl").open()]
-VARIANTS = {row["id"]: (row["seed"], Architecture(**row["architecture"])) for row in ROWS}
-
-
-@cache
-def probes(seed, a):
-    return build(seed, a)[1:]
-
-
-def answers(seed, a, port):
-    """What a port answers to the probes, one array per probe."""
-    return [forward(w, tokens, port) for w, tokens, _ in probes(seed, a)]
-
-
-def diagnosed(seed, a, logits):
-    flat = np.concatenate([z.ravel() for z in logits])
-    where, missed = diagnose(flat, probes(seed, a), a, TOLERANCE)
-    position, numbers = re.fullmatch(
-        r"wrong from position (\d+), in probes (\[.+\])", where
-    ).groups()
-    return int(position), json.loads(numbers), missed
+UNFINISHED = Path(__file__).parent / "unfinished"
+ROWS = [Row(**json.loads(line)) for line in (UNFINISHED / "rows.jsonl").open()]
+READ_BY_HAND = json.loads((UNFINISHED / "told.json").read_text())
+ALLOWED = {
+    "found": {"found", "not told"},
+    "missed": {"missed", "not told"},
+    "other": {"other", "not told"},
+    "missed or other": {"missed", "other", "not told"},
+    "unclear": {"found", "missed", "other", "not told"},
+}
+ORIGINAL = Architecture(heads=4, block="parallel", sliding_window=9, rotary_fraction=0.5)
 
 
-def undone(a, names):
-    return {name: SETTINGS[name][0] for name in names}
+def answers_of(port: Architecture, original: Architecture):
+    """A port that is an architecture, as a function of calls."""
+    reading, true = Reading(**vars(port)), Reading(**vars(original))
+
+    def answers(calls: list[Call]) -> np.ndarray:
+        logits = [answer(reading, call.weights, call.tokens, true) for call in calls]
+        return np.concatenate([of_call.ravel() for of_call in logits])
+
+    return answers
 
 
-def subsets():
-    """Every departure of the dataset, every pair of them, and all of a variant."""
-    for name, (_, a) in VARIANTS.items():
-        hidden = [*departures(a)]
-        for names in [*combinations(hidden, 1), *combinations(hidden, 2), tuple(hidden)]:
-            yield name, names
+def written(source: str):
+    """A port that is a model.py, as a function of calls: NaN where it crashes."""
+    port: dict = {"__name__": "model"}
+    exec(source, port)
+
+    def answers(calls: list[Call]) -> np.ndarray:
+        logits = []
+        for weights, tokens, truth in calls:
+            try:
+                logits.append(np.asarray(port["forward"](weights, tokens), float).ravel())
+            except Exception:
+                logits.append(np.full(truth.size, np.nan))
+        return np.concatenate(logits)
+
+    return answers
 
 
-@pytest.mark.parametrize(("variant", "names"), dict.fromkeys(subsets()))
-def test_exactly_the_departures_undone_are_named(variant, names):
-    seed, a = VARIANTS[variant]
-    port = replace(a, **undone(a, names))
-    assert diagnosed(seed, a, answers(seed, a, port))[2] == undone(a, names)
+def diagnosed(original: Architecture, calls: list[Call], port) -> Diagnosis:
+    silenced = [call for pair in silenced_calls(original, calls).values() for call in pair]
+    return explain(original, calls, port(calls), port(silenced), seconds=10)
 
 
-@pytest.mark.parametrize(
-    ("variant", "change"),
-    [
-        (name, {choice: setting})
-        for name, (_, a) in VARIANTS.items()
-        for choice, other in departures(a).items()
-        if len(SETTINGS[choice]) < 10
-        for setting in SETTINGS[choice][1:]
-        if setting not in (other, "no_gain")  # that is for checkpoints without gains
-    ],
-    ids=str,
-)
-def test_a_departure_set_otherwise_is_named_with_its_setting(variant, change):
-    seed, a = VARIANTS[variant]
-    assert diagnosed(seed, a, answers(seed, a, replace(a, **change)))[2] == change
+def changed(**settings) -> Diagnosis:
+    """The diagnosis of the original with some settings changed."""
+    calls = build("abc", 1, ORIGINAL)[1:]
+    port = Architecture(**vars(ORIGINAL) | settings)
+    return diagnosed(ORIGINAL, calls, answers_of(port, ORIGINAL))
 
 
-# Not every setting fits the parameters of a variant, whose block or qk_norm has fewer of them.
-FEWER = [
-    Architecture(heads=4, block="post", rope_factor=3.0),
-    Architecture(heads=4, block="parallel", rope_factor=3.0),
-    Architecture(heads=4, block="parallel_two_norms", rope_factor=3.0),
-    Architecture(heads=2, qk_norm="no_gain", rope_factor=3.0),
-    Architecture(heads=2, qk_norm="head", sinks=True),
-]
+def told(diagnosis: Diagnosis) -> dict[str, str]:
+    """Departure -> found, missed or other."""
+    return (
+        dict.fromkeys(diagnosis.found, "found")
+        | dict.fromkeys(diagnosis.missed, "missed")
+        | dict.fromkeys(diagnosis.other_value, "other")
+    )
 
 
-@pytest.mark.parametrize("a", FEWER, ids=lambda a: str(departures(a)))
-def test_a_setting_that_does_not_fit_the_parameters_is_passed_over(a):
-    noise = [z + 1 for _, _, z in probes(0, a)]
-    assert diagnosed(0, a, noise) == (0, [*range(1, 13)], None)
-    last = [*departures(a)][-1]
-    port = replace(a, **undone(a, [last]))
-    assert diagnosed(0, a, answers(0, a, port))[2] == undone(a, [last])
+def test_a_missed_departure_is_named_and_the_others_are_found():
+    diagnosis = changed(rotary_fraction=1.0)
+    assert diagnosis.missed == ["rotary_fraction"]
+    assert {*diagnosis.found} == {"block", "sliding_window"}
+    assert diagnosis.reason == "wrong_attention"
+    assert {"head", "mlp", "values", "mask"} == {*diagnosis.right}
+    assert diagnosis.sentence == (
+        "attention is wrong from position 1; embedding, head, MLP, values and mask are right; "
+        "found block and sliding_window; missed rotary_fraction (it is 0.5; Llama's is 1.0)"
+    )
 
 
-@pytest.mark.parametrize("value", [0.0, 1e300, np.inf, np.nan])
-@pytest.mark.parametrize("variant", [*VARIANTS][::2])
-def test_garbage_is_wrong_everywhere_and_not_explained(variant, value):
-    seed, a = VARIANTS[variant]
-    garbage = [np.full_like(z, value) for _, _, z in probes(seed, a)]
-    everywhere = [*range(1, len(garbage) + 1)]
-    assert diagnosed(seed, a, garbage) == (0, everywhere, None)
+def test_another_value_is_told_with_the_true_one():
+    diagnosis = changed(sliding_window=10)
+    assert diagnosis.other_value == {"sliding_window": [10, 9]}
+    assert diagnosis.reason == "wrong_mask"
 
 
-LONGER = [n for n, (_, length) in enumerate(np.repeat(PROBES, 2, axis=0), 1) if length > 1]
+def test_what_a_port_adds_is_told():
+    diagnosis = changed(final_softcap=7.3)
+    assert diagnosis.added == {"final_softcap": 7.3}
+    assert diagnosis.reason == "wrong_head"
+    assert "attention" in diagnosis.right
 
 
-@pytest.mark.parametrize("value", [5.0, np.nan])
-@pytest.mark.parametrize("variant", [*VARIANTS][:2])
-def test_a_port_right_at_position_0_only_goes_wrong_at_1(variant, value):
-    seed, a = VARIANTS[variant]
-    logits = [z.copy() for _, _, z in probes(seed, a)]
-    for z in logits:
-        z[:, 1:] += value
-    assert diagnosed(seed, a, logits) == (1, LONGER, None)
+def test_a_block_turned_serial_is_named_though_each_part_alone_is_right():
+    diagnosis = changed(block="pre")
+    assert diagnosis.missed == ["block"]
+    assert diagnosis.reason == "several"
+    assert {"head", "mlp", "values", "mask", "attention"} <= {*diagnosis.right}
 
 
-def test_one_wrong_logit_is_found():
-    seed, a = VARIANTS[ROWS[0]["id"]]
-    logits = [z.copy() for _, _, z in probes(seed, a)]
-    assert logits[3].shape[:2] == PROBES[1]
-    logits[3][2, 5, 7] += 1.01 * TOLERANCE
-    logits[2][0, 6, 0] = np.nan
-    logits[0] += 0.99 * TOLERANCE  # near enough
-    assert diagnosed(seed, a, logits) == (5, [3, 4], None)
+def test_a_port_that_crashes_on_a_silenced_checkpoint_is_told_by_the_others():
+    calls = build("abc", 1, ORIGINAL)[1:]
+    port = answers_of(Architecture(**vars(ORIGINAL) | {"rotary_fraction": 1.0}), ORIGINAL)
+
+    def crashes_without_attention(calls):
+        answers = [port([call]) for call in calls]
+        for call, of_call in zip(calls, answers):
+            of_call[:] = of_call if call.weights["layers.0.w_o"].any() else np.nan
+        return np.concatenate(answers)
+
+    diagnosis = diagnosed(ORIGINAL, calls, crashes_without_attention)
+    assert diagnosis.right == ["values", "mask"]
+    assert diagnosis.missed == ["rotary_fraction"]
 
 
-def test_a_wrong_mask_or_rotation_starts_after_position_0():
-    a = Architecture(heads=4, sliding_window=5, logit_scale=2.0)
-    window = answers(0, a, replace(a, sliding_window=np.inf))
-    reaches = [n for n, (_, length) in enumerate(np.repeat(PROBES, 2, axis=0), 1) if length > 5]
-    assert diagnosed(0, a, window) == (5, reaches, {"sliding_window": np.inf})
-    assert diagnosed(0, a, answers(0, a, replace(a, logit_scale=1.0)))[0] == 0
+def test_a_port_that_answers_no_silenced_call_is_still_identified():
+    calls = build("abc", 1, ORIGINAL)[1:]
+    port = Architecture(**vars(ORIGINAL) | {"rotary_fraction": 1.0})
+    diagnosis = explain(ORIGINAL, calls, answers_of(port, ORIGINAL)(calls), None)
+    assert diagnosis.missed == ["rotary_fraction"]
+    assert diagnosis.reason == "wrong_attention"
 
 
-def test_a_setting_off_every_menu_is_not_explained():
-    a = Architecture(heads=4, rope_factor=4.0, score_scale=0.5)
-    position, _, missed = diagnosed(0, a, answers(0, a, replace(a, rope_factor=4.5)))
-    assert (position, missed) == (1, None)
+def test_a_port_of_one_checkpoint():
+    calls = build("abc", 1, ORIGINAL)[1:]
+    given = calls[0].weights
+    wrong = answers_of(Architecture(**vars(ORIGINAL) | {"norm": "layer_norm"}), ORIGINAL)
+
+    def port(calls):
+        embed = given["embed"]
+        return np.concatenate(
+            [c.logits.ravel() if c.weights["embed"] is embed else wrong([c]) for c in calls]
+        )
+
+    assert diagnosed(ORIGINAL, calls, port).reason == "other_checkpoint"
+
+
+@pytest.mark.parametrize("number", range(0, 24, 3))  # all: benchmarks/diagnosis.py
+def test_nothing_is_told_of_an_unfinished_port_that_its_source_contradicts(number):
+    row = ROWS[number]
+    original, calls = Architecture(**row.architecture), load(row)[1:]
+    port = written((UNFINISHED / f"{number:02d}.py").read_text())
+    truth = np.concatenate([call.logits.ravel() for call in calls])
+    if abs(port(calls) - truth).max() <= TOLERANCE:
+        pytest.skip("this one passes")
+    diagnosis = diagnosed(original, calls, port)
+    by_hand = READ_BY_HAND[f"{number:02d}"]
+    assert by_hand.keys() == departures(original).keys()
+    settled = told(diagnosis)
+    for name, found in by_hand.items():
+        assert settled.get(name, "not told") in ALLOWED[found], name
+    for names in diagnosis.one_of:
+        assert any(by_hand[name] != "found" for name in names)
+
+
+def run(port, **options) -> Diagnosis:
+    calls = build("abc", 1, ORIGINAL)[1:]
+
+    async def run_port(calls):
+        return SimpleNamespace(logits=port(calls))
+
+    return asyncio.run(diagnose(ORIGINAL, calls, port(calls), run_port, **options))
+
+
+def test_it_runs_in_a_process_of_its_own(monkeypatch):
+    monkeypatch.setattr(diagnosis, "SECONDS", 300)  # a busy machine
+    port = answers_of(Architecture(**vars(ORIGINAL) | {"rotary_fraction": 1.0}), ORIGINAL)
+    assert run(port).missed == ["rotary_fraction"]
+
+
+def test_one_that_takes_too_long_is_left_out(monkeypatch):
+    monkeypatch.setattr(diagnosis, "SECONDS", 0.01)
+    port = answers_of(Architecture(**vars(ORIGINAL) | {"rotary_fraction": 1.0}), ORIGINAL)
+    assert run(port) == Diagnosis()
+
+
+def test_after_a_crash_the_port_is_asked_the_rest():
+    calls = build("abc", 1, ORIGINAL)[1:6]
+    crashing = calls[2]
+
+    async def run_port(calls):
+        done = (
+            [call is crashing for call in calls].index(True)
+            if any(call is crashing for call in calls)
+            else len(calls)
+        )
+        return SimpleNamespace(
+            logits=np.concatenate([[], *(c.logits.ravel() for c in calls[:done])])
+        )
+
+    logits = split(asyncio.run(ask(calls, run_port)), calls)
+    assert [bool(np.isnan(of_call).all()) for of_call in logits] == [0, 0, 1, 0, 0]
+
+
+def test_an_engine_that_fails_by_now_is_logged(caplog):
+    calls = build("abc", 1, ORIGINAL)[1:]
+
+    async def run_port(calls):
+        raise RuntimeError("the engine is gone")
+
+    wrong = np.zeros(sum(call.logits.size for call in calls))
+    assert asyncio.run(diagnose(ORIGINAL, calls, wrong, run_port)) == Diagnosis()
+    assert "the engine is gone" in caplog.text
+
+
+def test_a_fault_of_our_own_leaves_the_grade_and_is_logged(monkeypatch, caplog):
+    monkeypatch.setattr(diagnosis, "SECONDS", 300)
+    calls = build("abc", 1, ORIGINAL)[1:]
+
+    async def run_port(calls):
+        return SimpleNamespace(logits=None)
+
+    # of these there are too few, which breaks the worker
+
+    assert asyncio.run(diagnose(ORIGINAL, calls, np.zeros(3), run_port)) == Diagnosis()
+    assert "diagnosis failed" in caplog.text

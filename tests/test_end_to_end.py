@@ -28,6 +28,7 @@ from inspect_ai.log import list_eval_logs
 from messages_api import MessagesAPI
 
 from reference.rows import Row, load
+from scorers.diagnosis import KINDS
 
 # The command line and the real client
 
@@ -73,15 +74,17 @@ def test_a_wrong_port_scores_0(wrong_run):
     _, log, _ = wrong_run
     for sample in log.samples:
         assert score(sample).value == 0
-        assert score(sample).answer == score(sample).metadata["reason"] == "wrong_logits"
+        reason = score(sample).metadata["reason"]
+        assert score(sample).answer == reason and reason in KINDS
         assert score(sample).metadata["source"] == WRONG
         assert all(name in sample.target for name in sample.metadata["architecture"])
         assert sample.limit is None
-        assert score(sample).explanation.startswith("wrong_logits: worst absolute error ")
-        assert "from position 0" in score(sample).explanation
+        assert score(sample).explanation.startswith(f"{reason}: worst absolute error ")
     metrics = [metric for scores in log.results.scores for metric in scores.metrics.values()]
     values = {metric.name.split("/")[-1]: metric.value for metric in metrics}
-    assert values["accuracy"] == 0 and values["wrong_logits"] == 8 and values["pass_all"] == 0
+    assert values["accuracy"] == 0 and values["pass_all"] == 0
+    reasons = [value for name, value in values.items() if name.startswith("reason_")]
+    assert sum(reasons) == pytest.approx(1)
     assert {f"pass_{row['departures']}" for row in ROWS} <= values.keys()
 
 
@@ -125,8 +128,8 @@ def test_a_right_port_scores_1_through_the_client(docker, tmp_path):
 
 
 REFUSALS = {  # arguments, environment, what is said, lines
-    "no such rung": (["-T", "departures=3"], {}, "has no row with 3 departures", 1),
-    "no such dataset": (["-T", "dataset=missing.jsonl"], {}, "missing.jsonl cannot be read", 1),
+    "no such rung": (["-T", "departures=3"], {}, "departures=3: ", 1),
+    "no such dataset": (["-T", "dataset=missing.jsonl"], {}, "give the path of a .jsonl file", 1),
     "no key": ([], {"ANTHROPIC_API_KEY": None}, "No ANTHROPIC_API_KEY defined", 2),
 }
 

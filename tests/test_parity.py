@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inspect_ai.util import ExecResult, OutputLimitExceededError, SandboxUnavailableError
 
-from reference.rows import Call, load, read_rows
+from guards import engine
+from guards.arguments import read_rows
+from reference.rows import Call, load
 from scorers import parity
 
 ROOT = Path(__file__).parents[1]
@@ -44,7 +46,7 @@ class FakeSandbox:
 
 def attempt(monkeypatch, *results, calls=CALLS) -> parity.Outcome:
     sandbox = FakeSandbox(*results)
-    monkeypatch.setattr(parity, "sandbox", lambda: sandbox)
+    monkeypatch.setattr(engine, "sandbox", lambda: sandbox)
     return asyncio.run(parity.attempt(calls))
 
 
@@ -100,9 +102,10 @@ def test_the_error_in_words(monkeypatch):
     ],
 )
 def test_what_the_submission_breaks_is_a_reason(monkeypatch, result, reason, said):
-    """And never comes with the original's logits."""
+    """And never comes with the original's logits: at most with what the port said before it broke."""
     outcome = attempt(monkeypatch, result, run("alive"))
-    assert outcome.reason == reason and said in outcome.detail and outcome.logits is None
+    assert outcome.reason == reason and said in outcome.detail
+    assert outcome.logits is None or outcome.logits.size != TRUTH.size
 
 
 @pytest.mark.parametrize(
@@ -144,7 +147,7 @@ def test_the_end_of_a_long_traceback_is_kept(monkeypatch):
 
 def test_the_job_holds_weights_and_tokens_and_nothing_else(monkeypatch):
     sandbox = FakeSandbox(answers(TRUTH))
-    monkeypatch.setattr(parity, "sandbox", lambda: sandbox)
+    monkeypatch.setattr(engine, "sandbox", lambda: sandbox)
     asyncio.run(parity.attempt(CALLS))
     ((command, sent, *options),) = sandbox.commands
     job = pickle.loads(sent)

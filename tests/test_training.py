@@ -1,67 +1,85 @@
-"""What a trainer needs of the task: samples to choose from, rewards as floats, token usage, groups with a spread."""
+"""What a trainer needs of the task: rewards in groups, no reward for a fault of the engine, variants that suit."""
 
-from collections import Counter
+import asyncio
 
 import pytest
-from harness import ROWS, SUBMIT, WRONG, original, write
-from inspect_ai.model import ModelOutput, ModelUsage, get_model
+from inspect_ai.dataset import MemoryDataset
+from inspect_ai.solver import solver
+from inspect_ai.util import sandbox
+from made_logs import ROWS
 
-from examples.train import advantages, rollouts, variants
-
-
-def policy(right: dict[str, str]):
-    """A mock policy: every second attempt at a prompt of `right` submits its source, all others a wrong one."""
-    attempts: Counter[str] = Counter()
-
-    def answer(messages, tools, choice, config):
-        (prompt,) = (message.text for message in messages if message.role == "user")
-        turn = SUBMIT
-        if not any(message.role == "assistant" for message in messages):
-            attempts[prompt] += 1
-            turn = write(
-                {"model.py": right[prompt] if attempts[prompt] % 2 and prompt in right else WRONG}
-            )
-        output = ModelOutput.for_tool_call("mockllm/model", *turn)
-        output.usage = ModelUsage(input_tokens=100, output_tokens=20, total_tokens=120)
-        return output
-
-    return get_model("mockllm/model", custom_outputs=answer, memoize=False)
+import examples.train as train
+from difficulty.find_rates import Attempt
+from identification.port import port
+from inspect_task import orphan_checkpoint
+from reference.architecture import Architecture
+from reference.rows import Row
 
 
-def test_groups_of_rollouts_become_rewards(tmp_path):
-    """Two of the variants, four rollouts each: one group has a spread, the other carries no gradient."""
-    task = variants((ROWS[0]["departures"], ROWS[1]["departures"]))
-    right = {task.dataset[0].input: original(ROWS[0])}
-    groups = rollouts(
-        task, 4, model=policy(right), sandbox="local", log_dir=str(tmp_path), display="none"
-    )
-    assert {
-        variant: sorted(reward for reward, _ in group) for variant, group in groups.items()
-    } == {
-        ROWS[0]["id"]: [0.0, 0.0, 1.0, 1.0],
-        ROWS[1]["id"]: [0.0, 0.0, 0.0, 0.0],
-    }
-    rollout = [result for group in groups.values() for result in group]
-    assert all(type(reward) is float for reward, _ in rollout)
-    assert [tokens for _, tokens in rollout] == [2 * 120] * 8
-    assert [any(advantages([reward for reward, _ in group])) for group in groups.values()] == [
-        True,
-        False,
-    ]
+@solver
+def sometimes():
+    """Right in the first epoch, wrong in the second; in the third the engine is broken."""
+
+    async def solve(state, generate):
+        row = Row(**state.metadata)
+        source = port(Architecture(**row.architecture), "")
+        if state.epoch == 2:
+            source = "raise ValueError"
+        await sandbox().write_file("model.py", source)
+        if state.epoch == 3:
+            state.metadata["hash"] = "broken"  # the grader finds it and raises
+        return state
+
+    return solve
 
 
-def test_a_trainer_finds_a_sample_by_its_prompt():
-    """inspect_rl looks samples up by their text; that text says nothing of the variant."""
-    samples = list(variants().dataset)
-    assert [sample.id for sample in samples] == [row["id"] for row in ROWS]
-    assert len({sample.input for sample in samples}) == len(ROWS)
-    for sample, row in zip(samples, ROWS):
-        assert str(row["seed"]) not in sample.input and row["hash"] not in sample.input
+def policy(folder, **more):
+    options = {"model": "none", "sandbox": "local", "display": "none", "log_dir": str(folder)}
+    return {**options, "solver": sometimes(), **more}
 
 
-def test_a_prompt_does_not_change_with_the_choice():
-    (alone,) = variants((ROWS[2]["departures"],)).dataset
-    assert alone.input == list(variants().dataset)[2].input
+def task(*places):
+    """The task on some rows of the dataset."""
+    made = orphan_checkpoint()
+    made.dataset = MemoryDataset([made.dataset[place] for place in places])
+    return made
+
+
+def test_groups_have_a_reward_for_each_rollout_that_was_graded(tmp_path):
+    """By sample id, though all samples have the same prompt; also under a running event loop."""
+
+    async def trainer():
+        return train.rollouts(task(0, 1), 3, **policy(tmp_path))
+
+    groups = asyncio.run(trainer())
+    rewards = {name: sorted(reward for reward, _ in group) for name, group in groups.items()}
+    assert rewards == {row["id"]: [0.0, 1.0] for row in ROWS[:2]}
+    assert all(sample.id == name for name, group in groups.items() for _, sample in group)
+
+
+def test_a_log_without_samples_says_so(tmp_path):
+    with pytest.raises(ValueError, match="leave log_samples on"):
+        train.rollouts(task(0), 1, **policy(tmp_path, log_samples=False))
+
+
+def test_variants_are_drawn_near_a_quarter(tmp_path, monkeypatch):
+    """A model that always finds what it was tried on gets more departures than one that never does."""
+    hidden = frozenset(ROWS[3]["architecture"]) - {"heads"}
+    made = []
+
+    def certify(seed, number, count, variant):
+        made.append(count)
+        return Row(**ROWS[0] | {"id": f"row-{len(made)}"})
+
+    monkeypatch.setattr(train, "certified_row", certify)
+    sizes = []
+    for passed in (True, False):
+        attempts = [Attempt(hidden, passed, hidden if passed else frozenset())] * 10
+        samples = train.draw(attempts, 4, tmp_path / "next.jsonl").dataset
+        assert len(samples) == len(made) == 4
+        sizes.append(sum(made))
+        made.clear()
+    assert sizes[0] > 2 * sizes[1]
 
 
 @pytest.mark.parametrize(
@@ -74,4 +92,4 @@ def test_a_prompt_does_not_change_with_the_choice():
     ],
 )
 def test_advantages_are_standardised_within_the_group(rewards, signal):
-    assert advantages(rewards) == pytest.approx(signal)
+    assert train.advantages(rewards) == pytest.approx(signal)

@@ -1,7 +1,7 @@
 """All heads at once by einsum, with the query heads grouped by their key head."""
 
 import numpy as np
-from parts import A, bias, qkv, run, scored, shares
+from parts import A, bias, projected, qkv, run, scored, shares
 
 
 def attention(x, w, i):
@@ -12,7 +12,7 @@ def attention(x, w, i):
     s = s + bias(i, positions, positions, x.dtype).reshape(kv, -1, length, length)
     sink = w["b_head"].reshape(kv, -1, 1, 1) if A.sinks else None
     y = np.einsum("bgnqk,bkgd->bqgnd", shares(s, sink), v)
-    return np.einsum("bqh,oh->bqo", y.reshape(batch, length, -1), w["w_o"])
+    return projected(y.reshape(batch, length, -1), x, w)
 
 
 def forward(weights, tokens):

@@ -1,7 +1,7 @@
 """Incremental decoding: one position at a time for the whole batch, with cached keys and values."""
 
 import numpy as np
-from parts import A, bias, block, embedded, layers, qkv, scored, shares, unembedded
+from parts import A, bias, block, embedded, layers, projected, qkv, scored, shares, unembedded
 
 
 def attention(x, w, i, cache, t):
@@ -12,7 +12,7 @@ def attention(x, w, i, cache, t):
     s = s + bias(i, np.array([t]), np.arange(t + 1), x.dtype)
     p = shares(s, w["b_head"][:, None, None] if A.sinks else None)[:, :, 0]
     y = (p.swapaxes(1, 2)[..., None] * values).sum(1)
-    return (y.reshape(len(x), -1) @ w["w_o"].T)[:, None]
+    return projected(y.reshape(len(x), 1, -1), x, w)
 
 
 def forward(weights, tokens):

@@ -1,7 +1,7 @@
 """A loop over the heads, in float64; every head is a matrix product by itself."""
 
 import numpy as np
-from parts import A, bias, qkv, run, scored, shares
+from parts import A, bias, projected, qkv, run, scored, shares
 
 
 def attention(x, w, i):
@@ -12,7 +12,7 @@ def attention(x, w, i):
         g = h // group
         s = scored(q[:, :, h] @ k[:, :, g].swapaxes(1, 2), i, hd) + added[h]
         heads.append(shares(s, w["b_head"][h] if A.sinks else None) @ v[:, :, g])
-    return np.concatenate(heads, 2) @ w["w_o"].T
+    return projected(np.concatenate(heads, 2), x, w)
 
 
 def forward(weights, tokens):

@@ -1,7 +1,7 @@
 """One sequence at a time, and the logits are written into one array."""
 
 import numpy as np
-from parts import A, bias, qkv, run, scored, shares
+from parts import A, bias, projected, qkv, run, scored, shares
 
 
 def attention(x, w, i):
@@ -10,7 +10,7 @@ def attention(x, w, i):
     positions = np.arange(len(x))
     s = scored(q @ k.transpose(0, 2, 1), i, q.shape[2]) + bias(i, positions, positions, x.dtype)
     y = shares(s, w["b_head"][:, None, None] if A.sinks else None) @ v
-    return y.swapaxes(0, 1).reshape(len(x), -1) @ w["w_o"].T
+    return projected(y.swapaxes(0, 1).reshape(len(x), -1), x, w)
 
 
 def forward(weights, tokens):

@@ -1,7 +1,7 @@
 """float32 throughout, weights as they are given; float64 nowhere, and the answer is float32."""
 
 import numpy as np
-from parts import A, bias, qkv, run, scored, shares
+from parts import A, bias, projected, qkv, run, scored, shares
 
 
 def attention(x, w, i):
@@ -10,7 +10,7 @@ def attention(x, w, i):
     positions = np.arange(x.shape[1])
     s = scored(q @ k.swapaxes(2, 3), i, q.shape[3]) + bias(i, positions, positions, x.dtype)
     y = (shares(s, w["b_head"][:, None, None] if A.sinks else None) @ v).swapaxes(1, 2)
-    return y.reshape(*x.shape[:2], -1) @ w["w_o"].T
+    return projected(y.reshape(*x.shape[:2], -1), x, w)
 
 
 def forward(weights, tokens):

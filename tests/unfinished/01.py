@@ -29,8 +29,8 @@ def rope(x):
 
 def attention(h, w, i):
     B, T, _ = h.shape
-    p = f"layers.{i}."
-    qkv = h @ w[p + "w_qkv"].T + w[p + "b_qkv"]
+    p = f'layers.{i}.'
+    qkv = h @ w[p + 'w_qkv'].T + w[p + 'b_qkv']
     q, k, v = np.split(qkv, [192, 384], axis=-1)
     q = q.reshape(B, T, N_HEADS, HEAD_DIM).transpose(0, 2, 1, 3)
     k = k.reshape(B, T, N_KV, HEAD_DIM).transpose(0, 2, 1, 3)
@@ -41,31 +41,31 @@ def attention(h, w, i):
     dist = np.arange(T)[:, None] - np.arange(T)
     keep = dist >= 0
     if i % 3 != 2:
-        keep &= dist < WINDOW
+        keep &= (dist < WINDOW)
     s = np.where(keep, s, -np.inf)
     e = np.exp(s - s.max(-1, keepdims=True))
     att = e / e.sum(-1, keepdims=True)
     y = att @ v
     y = y.transpose(0, 2, 1, 3).reshape(B, T, -1)
-    return y @ w[p + "w_o"].T
+    return y @ w[p + 'w_o'].T
 
 
 def mlp(h, w, i):
-    z = h @ w[f"layers.{i}.w_in"].T
+    z = h @ w[f'layers.{i}.w_in'].T
     u, g = np.split(z, 2, axis=-1)
     m = act(g) * u
-    return m @ w[f"layers.{i}.w_out"].T
+    return m @ w[f'layers.{i}.w_out'].T
 
 
 def forward(weights, tokens):
     w = {k: np.asarray(v, np.float64) for k, v in weights.items()}
-    x = w["embed"][tokens]
+    x = w['embed'][tokens]
     i = 0
-    while f"layers.{i}.w_qkv" in w:
-        n1, n2 = w[f"layers.{i}.norm_1"], w[f"layers.{i}.norm_2"]
+    while f'layers.{i}.w_qkv' in w:
+        n1, n2 = w[f'layers.{i}.norm_1'], w[f'layers.{i}.norm_2']
         x = x + attention(norm(x, n1), w, i)
         x = x + mlp(norm(x, n2), w, i)
         i += 1
-    logits = norm(x, w["final_norm"]) @ w["unembed"].T
+    logits = norm(x, w['final_norm']) @ w['unembed'].T
     logits = LOGIT_CAP * np.tanh(logits / LOGIT_CAP)
     return logits.astype(np.float32)

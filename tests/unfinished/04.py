@@ -29,8 +29,8 @@ def rope(x):
 
 def attention(h, w, i):
     B, T, _ = h.shape
-    p = f"layers.{i}."
-    qkv = h @ w[p + "w_qkv"].T
+    p = f'layers.{i}.'
+    qkv = h @ w[p + 'w_qkv'].T
     q, k, v = np.split(qkv, [192, 384], axis=-1)
     q = q.reshape(B, T, N_HEADS, HEAD_DIM).transpose(0, 2, 1, 3)
     k = k.reshape(B, T, N_KV, HEAD_DIM).transpose(0, 2, 1, 3)
@@ -48,25 +48,25 @@ def attention(h, w, i):
     att = e / e.sum(-1, keepdims=True)
     y = att @ v
     y = y.transpose(0, 2, 1, 3).reshape(B, T, -1)
-    return y @ w[p + "w_o"].T
+    return y @ w[p + 'w_o'].T
 
 
 def mlp(h, w, i):
-    z = h @ w[f"layers.{i}.w_in"].T
+    z = h @ w[f'layers.{i}.w_in'].T
     z = np.clip(z, -1, 1)
     g, u = np.split(z, 2, axis=-1)
     m = act(g) * (np.tanh(u))
-    return m @ w[f"layers.{i}.w_out"].T * 0.434383
+    return m @ w[f'layers.{i}.w_out'].T * 0.434383
 
 
 def forward(weights, tokens):
     w = {k: np.asarray(v, np.float64) for k, v in weights.items()}
-    x = w["embed"][tokens] * EMBED_SCALE
+    x = w['embed'][tokens] * EMBED_SCALE
     i = 0
-    while f"layers.{i}.w_qkv" in w:
-        n1, n2 = w[f"layers.{i}.norm_1"], w[f"layers.{i}.norm_2"]
+    while f'layers.{i}.w_qkv' in w:
+        n1, n2 = w[f'layers.{i}.norm_1'], w[f'layers.{i}.norm_2']
         x = x + attention(norm(x, n1), w, i)
         x = x + mlp(norm(x, n2), w, i)
         i += 1
-    logits = norm(x, w["final_norm"]) @ w["unembed"].T
+    logits = norm(x, w['final_norm']) @ w['unembed'].T
     return logits.astype(np.float32)

@@ -30,8 +30,8 @@ def rope(x):
 
 def attention(h, w, i):
     B, T, _ = h.shape
-    p = f"layers.{i}."
-    qkv = h @ w[p + "w_qkv"].T
+    p = f'layers.{i}.'
+    qkv = h @ w[p + 'w_qkv'].T
     q, k, v = np.split(qkv, [128, 256], axis=-1)
     q = q.reshape(B, T, N_HEADS, HEAD_DIM).transpose(0, 2, 1, 3)
     k = k.reshape(B, T, N_KV, HEAD_DIM).transpose(0, 2, 1, 3)
@@ -52,26 +52,26 @@ def attention(h, w, i):
     att = e / e.sum(-1, keepdims=True)
     y = att @ v
     y = y.transpose(0, 2, 1, 3).reshape(B, T, -1)
-    return y @ w[p + "w_o"].T
+    return y @ w[p + 'w_o'].T
 
 
 def mlp(h, w, i):
-    z = h @ w[f"layers.{i}.w_in"].T
+    z = h @ w[f'layers.{i}.w_in'].T
     z = np.clip(z, -1, 1)
     u, g = z[..., ::2], z[..., 1::2]
     m = act(g) * (u / (1 + np.exp(-u)))
     m = norm(m)
-    return m @ w[f"layers.{i}.w_out"].T * 0.244365
+    return m @ w[f'layers.{i}.w_out'].T * 0.244365
 
 
 def forward(weights, tokens):
     w = {k: np.asarray(v, np.float64) for k, v in weights.items()}
-    x = w["embed"][tokens] * EMBED_SCALE
+    x = w['embed'][tokens] * EMBED_SCALE
     i = 0
-    while f"layers.{i}.w_qkv" in w:
-        n1, n2 = w[f"layers.{i}.norm_1"], w[f"layers.{i}.norm_2"]
+    while f'layers.{i}.w_qkv' in w:
+        n1, n2 = w[f'layers.{i}.norm_1'], w[f'layers.{i}.norm_2']
         x = x + attention(norm(x, n1), w, i)
         x = x + mlp(norm(x, n2), w, i)
         i += 1
-    logits = norm(x, w["final_norm"]) @ w["unembed"].T
+    logits = norm(x, w['final_norm']) @ w['unembed'].T
     return logits.astype(np.float32)

@@ -2,10 +2,7 @@ import numpy as np
 
 HEAD_DIM = 16
 EPS = 1e-06
-INV_FREQ = np.array(
-    [0.9999994, 0.1025182, 0.01515, 0.0047915, 0.0015163, 0.0004747, 0.0001506, 3.55e-05]
-)
-
+INV_FREQ = np.array([0.9999994, 0.1025182, 0.01515, 0.0047915, 0.0015163, 0.0004747, 0.0001506, 3.55e-05])
 
 def norm(x, w, eps=EPS):
     return x / np.sqrt((x * x).mean(-1, keepdims=True) + eps) * w
@@ -13,9 +10,7 @@ def norm(x, w, eps=EPS):
 
 def _erf(x):
     t = 1.0 / (1.0 + 0.3275911 * np.abs(x))
-    p = (
-        (((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592
-    ) * t
+    p = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t
     return np.sign(x) * (1.0 - p * np.exp(-x * x))
 
 
@@ -35,22 +30,22 @@ def rope(x):
 
 def attention(p, h, i):
     B, T, _ = h.shape
-    q_dim = p["w_o"].shape[1]
-    kv_dim = (p["w_qkv"].shape[0] - q_dim) // 2
+    q_dim = p['w_o'].shape[1]
+    kv_dim = (p['w_qkv'].shape[0] - q_dim) // 2
     n_q, n_kv = q_dim // HEAD_DIM, kv_dim // HEAD_DIM
-    qkv = h @ p["w_qkv"].T
+    qkv = h @ p['w_qkv'].T
     g = n_q // n_kv
     z = qkv.reshape(B, T, n_kv, g + 2, HEAD_DIM)
     q = z[..., :g, :].reshape(B, T, q_dim)
     k = z[..., g, :].reshape(B, T, kv_dim)
     v = z[..., g + 1, :].reshape(B, T, kv_dim)
-    q = norm(q, p["norm_q"], 1e-06)
-    k = norm(k, p["norm_k"], 1e-06)
+    q = norm(q, p['norm_q'], 1e-06)
+    k = norm(k, p['norm_k'], 1e-06)
     q = q.reshape(B, T, n_q, HEAD_DIM).transpose(0, 2, 1, 3)
     k = k.reshape(B, T, n_kv, HEAD_DIM).transpose(0, 2, 1, 3)
     v = v.reshape(B, T, n_kv, HEAD_DIM).transpose(0, 2, 1, 3)
     q, k = rope(q), rope(k)
-    s = q @ k.swapaxes(-1, -2) * HEAD_DIM**-0.5
+    s = q @ k.swapaxes(-1, -2) * HEAD_DIM ** -0.5
     pos = np.arange(T)
     dist = pos[:, None] - pos
     mask = dist >= 0
@@ -59,23 +54,23 @@ def attention(p, h, i):
     a = e / e.sum(-1, keepdims=True)
     o = a @ v
     o = o.transpose(0, 2, 1, 3).reshape(B, T, q_dim)
-    return o @ p["w_o"].T
+    return o @ p['w_o'].T
 
 
 def mlp(p, h):
-    z = h @ p["w_in"].T
+    z = h @ p['w_in'].T
     gate, up = np.split(z, 2, -1)
-    return (act(gate) * up) @ p["w_out"].T
+    return (act(gate) * up) @ p['w_out'].T
 
 
 def forward(weights, tokens):
     W = {k: np.asarray(v, np.float64) for k, v in weights.items()}
-    x = W["embed"][np.asarray(tokens)]
-    n_layers = sum(k.endswith(".w_qkv") for k in W)
+    x = W['embed'][np.asarray(tokens)]
+    n_layers = sum(k.endswith('.w_qkv') for k in W)
     for i in range(n_layers):
-        pre = "layers.%d." % i
-        p = {k[len(pre) :]: v for k, v in W.items() if k.startswith(pre)}
-        x = x + attention(p, norm(x, p["norm_1"]), i)
-        x = x + mlp(p, norm(x, p["norm_2"]))
-    logits = norm(x, W["final_norm"]) @ W["unembed"].T
+        pre = 'layers.%d.' % i
+        p = {k[len(pre):]: v for k, v in W.items() if k.startswith(pre)}
+        x = x + attention(p, norm(x, p['norm_1']), i)
+        x = x + mlp(p, norm(x, p['norm_2']))
+    logits = norm(x, W['final_norm']) @ W['unembed'].T
     return logits.astype(np.float32)

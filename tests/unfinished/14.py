@@ -2,26 +2,10 @@ import numpy as np
 
 HEAD_DIM = 24
 EPS = 4.490651e-05
-INV_FREQ = np.array(
-    [
-        0.2384721,
-        0.1106434,
-        0.0512197,
-        0.024258,
-        0.0106287,
-        0.0045718,
-        0.0025799,
-        0.001679,
-        0.0011781,
-        0.0006217,
-        0.0002402,
-        0.0007691,
-    ]
-)
+INV_FREQ = np.array([0.2384721, 0.1106434, 0.0512197, 0.024258, 0.0106287, 0.0045718, 0.0025799, 0.001679, 0.0011781, 0.0006217, 0.0002402, 0.0007691])
 NOPE_LAYERS = (2,)
 WINDOW = 22
 LOCAL_LAYERS = (0, 2)
-
 
 def norm(x, w, eps=EPS):
     return x / np.sqrt((x * x).mean(-1, keepdims=True) + eps) * (1.0 + w)
@@ -43,10 +27,10 @@ def rope(x):
 
 def attention(p, h, i):
     B, T, _ = h.shape
-    q_dim = p["w_o"].shape[1]
-    kv_dim = (p["w_qkv"].shape[0] - q_dim) // 2
+    q_dim = p['w_o'].shape[1]
+    kv_dim = (p['w_qkv'].shape[0] - q_dim) // 2
     n_q, n_kv = q_dim // HEAD_DIM, kv_dim // HEAD_DIM
-    qkv = h @ p["w_qkv"].T
+    qkv = h @ p['w_qkv'].T
     q, k, v = np.split(qkv, [q_dim, q_dim + kv_dim], -1)
     q = q.reshape(B, T, n_q, HEAD_DIM).transpose(0, 2, 1, 3)
     k = k.reshape(B, T, n_kv, HEAD_DIM).transpose(0, 2, 1, 3)
@@ -67,24 +51,24 @@ def attention(p, h, i):
     a = e / e.sum(-1, keepdims=True)
     o = a @ v
     o = o.transpose(0, 2, 1, 3).reshape(B, T, q_dim)
-    return o @ p["w_o"].T
+    return o @ p['w_o'].T
 
 
 def mlp(p, h):
-    z = h @ p["w_in"].T
+    z = h @ p['w_in'].T
     gate, up = z[..., ::2], z[..., 1::2]
-    return (act(gate) * up) @ p["w_out"].T
+    return (act(gate) * up) @ p['w_out'].T
 
 
 def forward(weights, tokens):
     W = {k: np.asarray(v, np.float64) for k, v in weights.items()}
-    x = W["embed"][np.asarray(tokens)] * 9.192664
-    n_layers = sum(k.endswith(".w_qkv") for k in W)
+    x = W['embed'][np.asarray(tokens)] * 9.192664
+    n_layers = sum(k.endswith('.w_qkv') for k in W)
     for i in range(n_layers):
-        pre = "layers.%d." % i
-        p = {k[len(pre) :]: v for k, v in W.items() if k.startswith(pre)}
-        x = x + 0.9476974 * attention(p, norm(x, p["norm_1"]), i)
-        x = x + 0.9476974 * mlp(p, norm(x, p["norm_2"]))
-    logits = norm(x, W["final_norm"]) @ W["unembed"].T * 0.62
+        pre = 'layers.%d.' % i
+        p = {k[len(pre):]: v for k, v in W.items() if k.startswith(pre)}
+        x = x + 0.9476974 * attention(p, norm(x, p['norm_1']), i)
+        x = x + 0.9476974 * mlp(p, norm(x, p['norm_2']))
+    logits = norm(x, W['final_norm']) @ W['unembed'].T * 0.62
     logits = 4.8 * np.tanh(logits / 4.8)
     return logits.astype(np.float32)

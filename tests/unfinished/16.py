@@ -2,23 +2,7 @@ import numpy as np
 
 HEAD_DIM = 24
 EPS = 1e-06
-INV_FREQ = np.array(
-    [
-        1.0005547,
-        0.245206,
-        0.0351014,
-        0.0135587,
-        0.0092085,
-        0.0022653,
-        0.0007094,
-        2.71e-05,
-        0.0,
-        6e-07,
-        3.47e-05,
-        0.0,
-    ]
-)
-
+INV_FREQ = np.array([1.0005547, 0.245206, 0.0351014, 0.0135587, 0.0092085, 0.0022653, 0.0007094, 2.71e-05, 0.0, 6e-07, 3.47e-05, 0.0])
 
 def norm(x, w, eps=EPS):
     return x / np.sqrt((x * x).mean(-1, keepdims=True) + eps) * w
@@ -40,10 +24,10 @@ def rope(x):
 
 def attention(p, h, i):
     B, T, _ = h.shape
-    q_dim = p["w_o"].shape[1]
-    kv_dim = (p["w_qkv"].shape[0] - q_dim) // 2
+    q_dim = p['w_o'].shape[1]
+    kv_dim = (p['w_qkv'].shape[0] - q_dim) // 2
     n_q, n_kv = q_dim // HEAD_DIM, kv_dim // HEAD_DIM
-    qkv = h @ p["w_qkv"].T
+    qkv = h @ p['w_qkv'].T
     q, k, v = np.split(qkv, [q_dim, q_dim + kv_dim], -1)
     q = q.reshape(B, T, n_q, HEAD_DIM).transpose(0, 2, 1, 3)
     k = k.reshape(B, T, n_kv, HEAD_DIM).transpose(0, 2, 1, 3)
@@ -62,23 +46,23 @@ def attention(p, h, i):
     a = e / e.sum(-1, keepdims=True)
     o = a @ v
     o = o.transpose(0, 2, 1, 3).reshape(B, T, q_dim)
-    return o @ p["w_o"].T
+    return o @ p['w_o'].T
 
 
 def mlp(p, h):
-    z = h @ p["w_in"].T
+    z = h @ p['w_in'].T
     gate, up = np.split(z, 2, -1)
-    return (act(gate) * up) @ p["w_out"].T
+    return (act(gate) * up) @ p['w_out'].T
 
 
 def forward(weights, tokens):
     W = {k: np.asarray(v, np.float64) for k, v in weights.items()}
-    x = W["embed"][np.asarray(tokens)]
-    n_layers = sum(k.endswith(".w_qkv") for k in W)
+    x = W['embed'][np.asarray(tokens)]
+    n_layers = sum(k.endswith('.w_qkv') for k in W)
     for i in range(n_layers):
-        pre = "layers.%d." % i
-        p = {k[len(pre) :]: v for k, v in W.items() if k.startswith(pre)}
-        x = x + attention(p, norm(x, p["norm_1"]), i)
-        x = x + mlp(p, norm(x, p["norm_2"]))
-    logits = norm(x, W["final_norm"]) @ W["unembed"].T
+        pre = 'layers.%d.' % i
+        p = {k[len(pre):]: v for k, v in W.items() if k.startswith(pre)}
+        x = x + attention(p, norm(x, p['norm_1']), i)
+        x = x + mlp(p, norm(x, p['norm_2']))
+    logits = norm(x, W['final_norm']) @ W['unembed'].T
     return logits.astype(np.float32)

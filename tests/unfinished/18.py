@@ -6,7 +6,6 @@ THETA = 100000.0
 WINDOW = 12
 LOCAL_LAYERS = (0, 1, 2)
 
-
 def norm(x, w, eps=EPS):
     return x / np.sqrt((x * x).mean(-1, keepdims=True) + eps) * w
 
@@ -27,16 +26,16 @@ def rope(x, theta=THETA):
 
 def attention(p, h, i):
     B, T, _ = h.shape
-    q_dim = p["w_o"].shape[1]
-    kv_dim = (p["w_qkv"].shape[0] - q_dim) // 2
+    q_dim = p['w_o'].shape[1]
+    kv_dim = (p['w_qkv'].shape[0] - q_dim) // 2
     n_q, n_kv = q_dim // HEAD_DIM, kv_dim // HEAD_DIM
-    qkv = h @ p["w_qkv"].T
+    qkv = h @ p['w_qkv'].T
     q, k, v = np.split(qkv, [q_dim, q_dim + kv_dim], -1)
     q = q.reshape(B, T, n_q, HEAD_DIM).transpose(0, 2, 1, 3)
     k = k.reshape(B, T, n_kv, HEAD_DIM).transpose(0, 2, 1, 3)
     v = v.reshape(B, T, n_kv, HEAD_DIM).transpose(0, 2, 1, 3)
     q, k = rope(q), rope(k)
-    s = q @ k.swapaxes(-1, -2) * HEAD_DIM**-0.5
+    s = q @ k.swapaxes(-1, -2) * HEAD_DIM ** -0.5
     pos = np.arange(T)
     dist = pos[:, None] - pos
     mask = dist >= 0
@@ -47,26 +46,26 @@ def attention(p, h, i):
     a = e / e.sum(-1, keepdims=True)
     o = a @ v
     o = o.transpose(0, 2, 1, 3).reshape(B, T, q_dim)
-    return o @ p["w_o"].T
+    return o @ p['w_o'].T
 
 
 def mlp(p, h):
-    z = h @ p["w_in"].T
+    z = h @ p['w_in'].T
     gate, up = np.split(z, 2, -1)
     gate = np.minimum(gate, 1.605512)
     up = np.clip(up, -1.605512, 1.605512)
-    return (act(gate) * up) @ p["w_out"].T
+    return (act(gate) * up) @ p['w_out'].T
 
 
 def forward(weights, tokens):
     W = {k: np.asarray(v, np.float64) for k, v in weights.items()}
-    x = W["embed"][np.asarray(tokens)] * 0.2921956
-    n_layers = sum(k.endswith(".w_qkv") for k in W)
+    x = W['embed'][np.asarray(tokens)] * 0.2921956
+    n_layers = sum(k.endswith('.w_qkv') for k in W)
     for i in range(n_layers):
-        pre = "layers.%d." % i
-        p = {k[len(pre) :]: v for k, v in W.items() if k.startswith(pre)}
-        x = x + 0.3339113 * attention(p, norm(x, p["norm_1"]), i)
-        x = x + 0.3363902 * mlp(p, norm(x, p["norm_2"]))
-    logits = norm(x, W["final_norm"]) @ W["unembed"].T * 0.9789188
+        pre = 'layers.%d.' % i
+        p = {k[len(pre):]: v for k, v in W.items() if k.startswith(pre)}
+        x = x + 0.3339113 * attention(p, norm(x, p['norm_1']), i)
+        x = x + 0.3363902 * mlp(p, norm(x, p['norm_2']))
+    logits = norm(x, W['final_norm']) @ W['unembed'].T * 0.9789188
     logits = 12767300.0 * np.tanh(logits / 12767300.0)
     return logits.astype(np.float32)

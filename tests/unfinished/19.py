@@ -6,7 +6,6 @@ THETA = 49000.0
 WINDOW = 12
 LOCAL_LAYERS = (0, 2)
 
-
 def norm(x, w, eps=EPS):
     return x / np.sqrt((x * x).mean(-1, keepdims=True) + eps) * w
 
@@ -27,16 +26,16 @@ def rope(x, theta=THETA):
 
 def attention(p, h, i):
     B, T, _ = h.shape
-    q_dim = p["w_o"].shape[1]
-    kv_dim = (p["w_qkv"].shape[0] - q_dim) // 2
+    q_dim = p['w_o'].shape[1]
+    kv_dim = (p['w_qkv'].shape[0] - q_dim) // 2
     n_q, n_kv = q_dim // HEAD_DIM, kv_dim // HEAD_DIM
-    qkv = h @ p["w_qkv"].T
+    qkv = h @ p['w_qkv'].T
     q, k, v = np.split(qkv, [q_dim, q_dim + kv_dim], -1)
     q = q.reshape(B, T, n_q, HEAD_DIM).transpose(0, 2, 1, 3)
     k = k.reshape(B, T, n_kv, HEAD_DIM).transpose(0, 2, 1, 3)
     v = v.reshape(B, T, n_kv, HEAD_DIM).transpose(0, 2, 1, 3)
     q, k = rope(q, 10000.0 if i in (1,) else THETA), rope(k, 10000.0 if i in (1,) else THETA)
-    s = q @ k.swapaxes(-1, -2) * HEAD_DIM**-0.5
+    s = q @ k.swapaxes(-1, -2) * HEAD_DIM ** -0.5
     pos = np.arange(T)
     dist = pos[:, None] - pos
     s = 3.2 * np.tanh(s / 3.2)
@@ -48,25 +47,25 @@ def attention(p, h, i):
     a = e / e.sum(-1, keepdims=True)
     o = a @ v
     o = o.transpose(0, 2, 1, 3).reshape(B, T, q_dim)
-    z = h @ p["w_gate"].T
+    z = h @ p['w_gate'].T
     o = o * (1.0 / (1.0 + np.exp(-z)))
-    return o @ p["w_o"].T
+    return o @ p['w_o'].T
 
 
 def mlp(p, h):
-    z = h @ p["w_in"].T
+    z = h @ p['w_in'].T
     gate, up = np.split(z, 2, -1)
-    return (act(gate) * up) @ p["w_out"].T
+    return (act(gate) * up) @ p['w_out'].T
 
 
 def forward(weights, tokens):
     W = {k: np.asarray(v, np.float64) for k, v in weights.items()}
-    x = W["embed"][np.asarray(tokens)]
-    n_layers = sum(k.endswith(".w_qkv") for k in W)
+    x = W['embed'][np.asarray(tokens)]
+    n_layers = sum(k.endswith('.w_qkv') for k in W)
     for i in range(n_layers):
-        pre = "layers.%d." % i
-        p = {k[len(pre) :]: v for k, v in W.items() if k.startswith(pre)}
-        x = x + attention(p, norm(x, p["norm_1"]), i)
-        x = x + mlp(p, norm(x, p["norm_2"]))
-    logits = norm(x, W["final_norm"]) @ W["unembed"].T
+        pre = 'layers.%d.' % i
+        p = {k[len(pre):]: v for k, v in W.items() if k.startswith(pre)}
+        x = x + attention(p, norm(x, p['norm_1']), i)
+        x = x + mlp(p, norm(x, p['norm_2']))
+    logits = norm(x, W['final_norm']) @ W['unembed'].T
     return logits.astype(np.float32)

@@ -1,6 +1,6 @@
 """Pieces of the forward pass that ports share. A has every choice of the row; x ends in (position, d)."""
 
-from math import erf
+from math import ceil, erf, log, pi
 
 import numpy as np
 from config import A
@@ -20,11 +20,11 @@ def layers(w):
 
 
 def is_nth(i, n):
-    return (i + 1) % n == 0
+    return n is not None and (i if A.pattern_first else i + 1) % n == 0
 
 
 def has_window(i):
-    return A.sliding_window < 48 and not is_nth(i, A.global_every)
+    return A.sliding_window is not None and not is_nth(i, A.global_every)
 
 
 def norm(x, gain=None):
@@ -41,43 +41,72 @@ def rows_of(w):
     if A.qkv_layout == "q_k_v":
         n = n.reshape(-1, hd)
         return n[: A.heads], n[A.heads : A.heads + kv], n[A.heads + kv :]
-    if A.qkv_layout == "per_group":
-        n = n.reshape(kv, -1, hd)
-    else:
-        n = n.reshape(kv, hd, -1).swapaxes(1, 2)
+    n = n.reshape(kv, -1, hd)
     return n[:, :-2].reshape(A.heads, hd), n[:, -2], n[:, -1]
 
 
 def qkv(x, w, i, first=0):
     """q (..., T, H, hd), k and v (..., T, KV, hd) of positions first, first + 1, ..."""
-    q, k, v = (x @ w["w_qkv"][rows.ravel()].T for rows in rows_of(w))
     hd = w["w_o"].shape[1] // A.heads
-    q, k, v = (
-        np.clip(y.reshape(*y.shape[:-1], -1, hd), -A.qkv_clip, A.qkv_clip) for y in (q, k, v)
-    )
+    heads = []
+    for rows in rows_of(w):
+        y = x @ w["w_qkv"][rows.ravel()].T
+        if A.qkv_bias:
+            y = y + w["b_qkv"][rows.ravel()]
+        if A.qkv_clip:
+            y = np.clip(y, -A.qkv_clip, A.qkv_clip)
+        heads.append(y.reshape(*y.shape[:-1], -1, hd))
+    q, k, v = heads
     if A.v_norm:
         v = norm(v)
-    if A.qk_norm in ("head", "no_gain"):
-        q, k = norm(q, w.get("norm_q")), norm(k, w.get("norm_k"))
-    if not A.alibi and not is_nth(i, A.nope_every):
+    if A.qk_norm == "no_gain":
+        q, k = norm(q), norm(k)
+    if A.qk_norm == "head":
+        q, k = norm(q, w["norm_q"]), norm(k, w["norm_k"])
+    if A.qk_norm == "all_heads":
+        q, k = normed_together(q, w["norm_q"]), normed_together(k, w["norm_k"])
+    if not is_nth(i, A.nope_every):
         q, k = rotated(q, i, first), rotated(k, i, first)
     if A.qk_norm == "head_after_rope":
         q, k = norm(q, w["norm_q"]), norm(k, w["norm_k"])
-    return q, k, v
+    if A.temperature_interval:
+        step = (first + np.arange(q.shape[-3])[:, None, None]) // A.temperature_interval
+        q = q * (1 + 0.1 * np.log1p(step)).astype(q.dtype)
+    return q, k, v * A.value_scale
+
+
+def normed_together(heads, gain):
+    return norm(heads.reshape(*heads.shape[:-2], -1), gain).reshape(heads.shape)
 
 
 def rotated(x, i, first):
-    theta = A.local_theta if A.local_theta and not is_nth(i, A.global_every) else A.rope_theta
     width = int(x.shape[-1] * A.rotary_fraction)
     j = np.arange(width // 2)
     one, two = (j, j + width // 2) if A.rope_pairing == "half" else (2 * j, 2 * j + 1)
-    position = first + np.arange(x.shape[-3])[:, None, None]
-    angle = position / A.rope_factor * theta ** (-2.0 * j / width)
-    cos, sin = np.cos(angle).astype(x.dtype), np.sin(angle).astype(x.dtype)
+    frequency, size = frequencies(width, i)
+    angle = (first + np.arange(x.shape[-3])[:, None, None]) * frequency
+    angle = -angle if A.rope_reversed else angle
+    cos, sin = (size * np.cos(angle)).astype(x.dtype), (size * np.sin(angle)).astype(x.dtype)
     y = x.copy()
     y[..., one] = x[..., one] * cos - x[..., two] * sin
     y[..., two] = x[..., two] * cos + x[..., one] * sin
     return y
+
+
+def frequencies(width, i):
+    """Of each pair, and the size of the rotation."""
+    theta = A.local_theta if A.local_theta and has_window(i) else A.rope_theta
+    j = np.arange(width // 2)
+    plain = theta ** (-2.0 * j / width)
+    if has_window(i) and A.scaled_layers == "global":
+        return plain, 1
+    if A.llama3_factor:
+        smooth = np.clip((32 * plain / (2 * pi) - 1) / 3, 0, 1)
+        return (1 - smooth) * plain / A.llama3_factor + smooth * plain, 1
+    if A.yarn_factor:
+        ramp = np.minimum(j / ceil(width * log(16 / pi) / (2 * log(theta))), 1)
+        return plain / A.yarn_factor * ramp + plain * (1 - ramp), 1 + 0.1 * log(A.yarn_factor)
+    return plain / A.rope_factor, 1
 
 
 def scored(products, i, hd):
@@ -87,11 +116,19 @@ def scored(products, i, hd):
 
 
 def bias(i, queries, keys, dtype):
-    """What is added to the scores (H, query, key) of positions: the mask, and the slopes of ALiBi."""
+    """What is added to the scores (H, query, key) of positions: the mask."""
     distance = queries[:, None] - keys
-    hidden = (distance < 0) | (has_window(i) & (distance >= A.sliding_window))
-    slope = 2.0 ** (-8 * (1 + np.arange(A.heads)) / A.heads) * A.alibi
-    return np.where(hidden, -np.inf, -slope[:, None, None] * distance).astype(dtype)
+    hidden = distance < 0
+    if has_window(i):
+        hidden = hidden | (distance >= A.sliding_window)
+    return np.where(hidden, -np.inf, np.zeros((A.heads, 1, 1))).astype(dtype)
+
+
+def projected(seen, x, w):
+    """What leaves attention, of the values seen (..., H hd) by each position of x."""
+    if A.attention_gate:
+        seen = seen / (1 + np.exp(-(x @ w["w_gate"].T)))
+    return seen @ w["w_o"].T
 
 
 def shares(s, sink=None):
@@ -121,10 +158,9 @@ def mlp(x, w):
         "up_gate": (y[..., half:], y[..., :half]),
         "interleaved": (y[..., ::2], y[..., 1::2]),
     }[A.gate_up_layout]
-    if A.swiglu_clamp is None:
-        return (activated(gate) * up) @ w["w_out"].T
-    gate, up = np.minimum(gate, A.swiglu_clamp), np.clip(up, -A.swiglu_clamp, A.swiglu_clamp)
-    return (gate / (1 + np.exp(-1.702 * gate)) * (up + 1)) @ w["w_out"].T
+    if A.mlp_clamp:
+        gate, up = np.minimum(gate, A.mlp_clamp), np.clip(up, -A.mlp_clamp, A.mlp_clamp)
+    return (activated(gate) * (up + A.up_offset)) @ w["w_out"].T
 
 
 def block(x, w, attend):
