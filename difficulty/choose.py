@@ -71,7 +71,8 @@ def plan(
     chances = inside.mean(0)
 
     off = abs(rates.mean(0) - np.mean(band))  # decides where no chance does
-    likeliest = np.lexsort((off, -chances))[:MOST]
+    ranking = np.lexsort((off, -chances))
+    likeliest = ranking[:MOST]
     likely = likeliest[chances[likeliest] > 0.5]
     chosen = likely if len(likely) >= LEAST else likeliest[:LEAST]
     mean_rates = rates[:, chosen].mean(1)
@@ -81,6 +82,8 @@ def plan(
 
     new = [n for n, variant in enumerate(variants) if variant not in tried]
     order = on_the_ladder(new, variants) if len(attempts) < PILOT else thompson(new, inside)
+    left = set(new).difference(order)
+    order += [int(n) for n in ranking if n in left]  # so that there is always one to run
     following = [variants[n] for n in order]
     dataset = [variants[n] for n in chosen]
     return Plan(posterior, dataset, mean_rates, bool(settled), bool(hopeless), following)

@@ -225,6 +225,7 @@ def test_too_strong_and_too_weak_are_told(knows):
     ]
     told = plan(attempts, VARIANTS)
     assert told.hopeless and not told.settled
+    assert {*told.next} == {*VARIANTS} - {attempt.departures for attempt in attempts}
     sizes = [len(variant) for variant in told.dataset]
     assert len(sizes) == LEAST and (np.mean(sizes) > 9 if knows else np.mean(sizes) < 2)
     assert told.rates.mean() > BAND[1] if knows else told.rates.mean() < BAND[0]
