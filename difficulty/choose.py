@@ -107,6 +107,9 @@ def thompson(new: Sequence[int], inside: np.ndarray) -> list[int]:
 
 
 def near(posterior: Posterior, variants: Sequence[Variant], rate: float) -> list[Variant]:
-    """Those whose pass rate is likely near this one, the nearest first."""
-    off = np.sqrt(((posterior.pass_rates(variants) - rate) ** 2).mean(0))
-    return [variants[n] for n in np.argsort(off, kind="stable") if off[n] <= NEAR]
+    """Those whose pass rate is likely near this one, the nearest first. Their expected rate is near it, too: rates that
+    are known well would else be preferred, and those are the low ones."""
+    rates = posterior.pass_rates(variants)
+    off = np.sqrt(((rates - rate) ** 2).mean(0))
+    fits = (off <= NEAR) & (abs(rates.mean(0) - rate) <= NEAR / 2)
+    return [variants[n] for n in np.argsort(off, kind="stable") if fits[n]]
