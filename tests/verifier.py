@@ -42,7 +42,7 @@ def near_misses(path: Path) -> str | None:
         return None
     lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
     (row,) = (row for row in csv.DictReader(lines) if row["departures"] == "all")
-    tried, passed = int(row["wrong ports"]), int(row["wrong ports passed"])
+    tried, passed = int(row["wrong ports"]), int(row["of them pass"])
     return f"{tried - passed} of {tried}"
 
 

@@ -1,6 +1,6 @@
 """A double fork tells other answers when the harness is gone (terminal-bench#1267).
 
-Scores: wrong_logits
+Scores: wrong_logits or crashed
 """
 
 import os
