@@ -2,9 +2,11 @@
 
 import asyncio
 import base64
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import mkdtemp
 
 from aiohttp import ClientSession
 
@@ -24,8 +26,9 @@ async def shoot(page: str) -> None:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
-    log = max(folder.glob("*.eval"), key=lambda path: path.stat().st_mtime).name
+    newest = max(Path(sys.argv[1]).glob("*.eval"), key=lambda path: path.stat().st_mtime)
+    folder, log = Path(mkdtemp()), newest.name
+    shutil.copy(newest, folder)
     view = ["inspect", "view", "start", "--log-dir", folder, "--port", VIEW[-4:]]
     browser = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1500,760"]
     commands = view, [*browser, f"--remote-debugging-port={BROWSER[-4:]}", "about:blank"]
