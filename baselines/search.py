@@ -4,8 +4,8 @@
         -S knowledge=0.8 -S spread=1.5 -S seed=1
 
 With knowledge 1 it shows that the public files suffice to solve a variant. With less, it fails as a model does that
-has not thought of a choice; with a spread, it knows some choices better than others. What it knows is drawn anew for
-each attempt.
+has not thought of a choice; with 0 it submits a plain Llama. With a spread, it knows some choices better than others.
+What it knows is drawn anew for each attempt.
 """
 
 import io
@@ -49,11 +49,9 @@ def search(knowledge: float | dict = 1.0, spread: float = 0.0, seed: int | str =
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         random = Random(f"{seed} {state.sample_id} {state.epoch}")
         known = [name for name, share in known_shares.items() if random.random() < share]
-        weights, traces = [
-            dict(np.load(io.BytesIO(await sandbox().read_file(name, text=False))))
-            for name in ("weights.npz", "traces.npz")
-        ]
-        job = (weights, traces["tokens"], traces["logits"], known)
+        weights = np.load(io.BytesIO(await sandbox().read_file("weights.npz", text=False)))
+        traces = np.load(io.BytesIO(await sandbox().read_file("traces.npz", text=False)))
+        job = dict(weights), traces["tokens"], traces["logits"], known
         command = [sys.executable, "-m", "baselines.search"]  # the event loop stays free
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
         worker = await run_process(command, input=pickle.dumps(job), cwd=ROOT, env=environment)

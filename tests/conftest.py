@@ -17,6 +17,11 @@ for library in ("OMP", "OPENBLAS", "MKL"):  # before NumPy is imported, here and
     os.environ[f"{library}_NUM_THREADS"] = "1"
 
 
+def pytest_addoption(parser):
+    parser.addoption("--sweep", action="store_true", help="run the sweeps too, which take minutes")
+    parser.addoption("--count", type=int, default=5, help="variants of each kind in a sweep")
+
+
 def pytest_itemcollected(item):
     """`pytest -m docker` and `pytest -m "not docker"` can run at the same time, as in make test."""
     if "docker" in item.fixturenames:

@@ -29,7 +29,8 @@ def test_the_task_runs_from_anywhere(tmp_path):
         "dataset=mine.jsonl",
     ]
     words += ["-T", "departures=1,2", "--limit", "1", "--model", "none", "--sandbox", "local"]
-    words += ["--solver", f"{ROOT}/baselines/vanilla.py@vanilla", "--display", "plain"]
+    words += ["--solver", f"{ROOT}/baselines/search.py@search", "-S", "knowledge=0"]
+    words += ["--display", "plain"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "COLUMNS": "300"}
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -131,7 +131,8 @@ def local_runs(tmp_path_factory):
         for case, (arguments, refused) in LOCAL.items():
             (folders[case] / "agent.py").write_text(SOLVER)
             own = f"{folders[case]}/agent.py@agent"
-            solver = ["--solver", own if refused else "baselines/vanilla.py@vanilla"]
+            solver = ["--solver", own if refused else "baselines/search.py@search"]
+            solver += [] if refused else ["-S", "knowledge=0"]
             arguments = arguments if case == "the model" else [*arguments, *solver]
             logs, settings = folders[case] / "logs", {"ANTHROPIC_BASE_URL": api.url}
             runs[case] = start(logs, *arguments, "--sandbox", "local", **settings)
