@@ -5,7 +5,6 @@ a Markdown table. What needs a Docker engine is skipped where there is none, and
 if anything was judged wrongly.
 """
 
-import csv
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
@@ -36,16 +35,6 @@ def outcomes() -> Counter:
     )
 
 
-def near_misses(path: Path) -> str | None:
-    """Wrong ports that were rejected, of the table that benchmarks/near_misses.py wrote; None if there is none."""
-    if not path.exists():
-        return None
-    lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
-    (row,) = (row for row in csv.DictReader(lines) if row["departures"] == "all")
-    tried, passed = int(row["wrong ports"]), int(row["of them pass"])
-    return f"{tried - passed} of {tried}"
-
-
 def main() -> None:
     counts = outcomes()
     print("| the verifier was tried on | judged right |\n|---|---|")
@@ -57,8 +46,6 @@ def main() -> None:
             print(f"| {label} | {of.get('passed', 0)} of {sum(of.values())} |")
         if skipped:
             print(f"| {label} | {skipped} skipped: see what pytest says |")
-    if rejected := near_misses(ROOT / "benchmarks/near_misses.csv"):
-        print(f"| near misses rejected | {rejected} |")
     sys.exit(wrong > 0)
 
 
