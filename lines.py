@@ -33,11 +33,11 @@ STARTS = ("inspect_task.py", "sandbox/run_port.py", "report.py", "calibrate.py",
 
 def imported() -> set[Path]:
     """The files of this repository that the starts import, and the starts."""
-    finder, found = ModuleFinder([str(ROOT)]), {ROOT / start for start in STARTS}
+    finder = ModuleFinder([str(ROOT)])
     for start in STARTS:
         finder.run_script(str(ROOT / start))
-        found |= {Path(module.__file__) for module in finder.modules.values() if module.__file__}
-    return found
+    paths = [getattr(module, "__file__", None) for module in finder.modules.values()]
+    return {Path(path) for path in paths if path} | {ROOT / start for start in STARTS}
 
 
 def count(path: Path) -> int:

@@ -51,9 +51,6 @@ def main() -> None:
     axes.set(xlabel="position in the sequence", title="Error of a port that misses one choice")
     figure.colorbar(image, label="worst absolute error of a logit; white: within the tolerance")
     figure.savefig(Path(__file__).parents[1] / "docs/fingerprints.png", dpi=110, facecolor="white")
-    for name in order:
-        start = (errors[name] > TOLERANCE).argmax()
-        print(f"{name:22} from position {start:2}, then {errors[name][start:].max():.2g}")
 
 
 if __name__ == "__main__":
