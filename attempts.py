@@ -1,37 +1,33 @@
 """From logs of inspect eval to its attempts: a table with a row for each, and a line on whatever does not count."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import pandas as pd
-from inspect_ai.log import (
-    EvalLog,
-    EvalSampleSummary,
-    list_eval_logs,
-    read_eval_log,
-    read_eval_log_sample_summaries,
-    read_eval_log_samples_by_id,
-)
+from inspect_ai import log as logs_of
+from inspect_ai.log import EvalLog, EvalSampleSummary
+from inspect_ai.model import ModelUsage
 from inspect_ai.scorer import Score, value_to_float
 
 from commands import label
 from difficulty.find_rates import Attempt
 from inspect_task import VERSION
 
-TASK = ("orphan_checkpoint", VERSION)
+TASK = f"task orphan_checkpoint, version {VERSION}"
 LARGE = {"messages", "events", "store", "attachments", "timelines"}
 UNREADABLE = (OSError, ValueError, LookupError, EOFError, RuntimeError, ImportError, BadZipFile)
 
 
 def read(paths: Sequence[str]) -> tuple[list[EvalLog], pd.DataFrame, list[str]]:
     """Headers of the logs that count, oldest first; a row for each attempt that counts; lines on what does not."""
-    headers, counted, notes = {}, {}, []
+    headers, counted, notes = dict[str, EvalLog](), dict[str, dict](), list[str]()
     for path in paths:
         is_log = path.endswith((".eval", ".json")) or Path(path).is_file()
         try:
-            names = [path] if is_log else [log.name for log in list_eval_logs(path)]
+            names = [path] if is_log else [log.name for log in logs_of.list_eval_logs(path)]
         except UNREADABLE as error:
             notes.append(f"{path}: cannot be listed ({first_line(error)})")
             continue
@@ -50,47 +46,36 @@ def read(paths: Sequence[str]) -> tuple[list[EvalLog], pd.DataFrame, list[str]]:
 def read_one(name: str) -> tuple[EvalLog | None, list[dict[str, Any]], str]:
     """Header of a log, all its attempts, and what does not count of them. No header: it is no log of this task."""
     try:
-        header = read_eval_log(name, header_only=True)
-        samples, invalid = read_eval_log_sample_summaries(name), set()
+        header = logs_of.read_eval_log(name, header_only=True)
+        samples, invalid = logs_of.read_eval_log_sample_summaries(name), set()
         if header.invalidated:  # which ones, a summary does not say
             which = [(sample.id, sample.epoch) for sample in samples]
-            full = read_eval_log_samples_by_id(name, which, exclude_fields=LARGE)
+            full = logs_of.read_eval_log_samples_by_id(name, which, exclude_fields=LARGE)
             invalid = {sample.uuid for sample in full if sample.invalidation}
     except UNREADABLE as error:
         return None, [], f"not an Inspect log, or a broken one ({first_line(error)})"
-    is_of = (header.eval.task.rpartition("/")[2], header.eval.task_version)
-    if is_of != TASK:
-        return (
-            None,
-            [],
-            "left out: of task {}, version {}, not {}, version {}".format(*is_of, *TASK),
-        )
-    attempts = [facts(sample, header, invalid) for sample in samples]
-    lost = [one for one in attempts if not one["counts"] and one["uuid"] not in invalid]
-    errors = [first_line(one["error"]) for one in lost if one["error"]]
-    said = []
+    task = f"task {header.eval.task.rpartition('/')[2]}, version {header.eval.task_version}"
+    if task != TASK:
+        return None, [], f"left out: of {task}, not of {TASK}"
+    attempts = [facts(sample, header, sample.uuid in invalid) for sample in samples]
+    left_out = Counter(one["left out"] for one in attempts if not one["counts"])
+    said = [f"{number} of {len(samples)}: {why}" for why, number in left_out.items()]
     if header.status != "success":
-        why = f", {first_line(header.error.message)}" if header.error else ""
-        said.append(f"cut off ({header.status}{why})")
-    if invalid:
-        said.append(f"{len(invalid)} of {len(samples)} attempts are invalidated")
-    if lost:
-        why = f", the first with {errors[0]}" if errors else ""
-        said.append(f"{len(lost)} of {len(samples)} have no score, no fault of the model{why}")
-    counted = sum(attempt["counts"] for attempt in attempts)
-    if said or not counted:
-        said.append(f"{counted} attempts count")
+        why = first_line(header.error.message) if header.error else header.status
+        said.insert(0, f"cut off ({why})")
+    if said or not attempts:
+        said.append(f"{len(attempts) - left_out.total()} attempts count")
     return header, attempts, "; ".join(said)
 
 
-def facts(sample: EvalSampleSummary, header: EvalLog, invalid: set) -> dict[str, Any]:
-    """What is known of an attempt. invalid: uuids."""
+def facts(sample: EvalSampleSummary, header: EvalLog, invalid: bool) -> dict[str, Any]:
+    """What is known of an attempt."""
     score = (sample.scores or {}).get("parity", Score.unscored())
     told, passed = score.metadata or {}, value_to_float()(score.value) == 1
     reason = "passed" if passed else told.get("reason")
     model, seed = label(header), (header.eval.solver_args_passed or {}).get("seed")
-    usage = sample.model_usage.values()
-    costs = [one.total_cost for one in usage if one.total_cost is not None]
+    used = sum(sample.model_usage.values(), ModelUsage())
+    fault = f"no score, no fault of the model ({first_line(sample.error or 'unscored')})"
     return {
         "model": model,
         # The same seed makes the same attempt.
@@ -99,21 +84,19 @@ def facts(sample: EvalSampleSummary, header: EvalLog, invalid: set) -> dict[str,
         "epoch": sample.epoch,
         "row": sample.metadata,
         "departures": sample.metadata["departures"],
-        "counts": not pd.isna(score.value) and sample.uuid not in invalid,
-        "error": sample.error,
+        "counts": not (invalid or pd.isna(score.value)),
+        "left out": "invalidated" if invalid else fault,
         "passed": passed,
         # An edited score keeps the reason of the first one.
         "reason": "edited" if reason == "passed" and not passed else reason,
         "told": Attempt.from_log(sample.metadata, passed, told),
-        "other value": () if passed else tuple(told.get("other_value") or ()),
-        "right": None if passed else told.get("right"),
-        "added": () if passed else tuple(told.get("added") or ()),
+        "details": {} if passed else told,
         "limited": bool(sample.limit),
         "minutes": (sample.working_time or 0) / 60,
         "turns": sample.turn_count,
-        "tokens": sum(one.total_tokens for one in usage),
-        "output tokens": sum(one.output_tokens for one in usage),
-        "US dollars": sum(costs) if costs else None,
+        "tokens": used.total_tokens,
+        "output tokens": used.output_tokens,
+        "US dollars": used.total_cost,
     }
 
 

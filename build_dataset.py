@@ -94,8 +94,10 @@ def near_rate(pool, seed: str, logs: str, rate: float) -> Iterator[Row]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    numbers = {"type": int, "nargs": "+", "choices": range(1, MOST_DEPARTURES + 1)}
-    parser.add_argument("--departures", **numbers, default=list(LADDER), help="1 2 4 8")
+    sizes = range(1, MOST_DEPARTURES + 1)
+    parser.add_argument(
+        "--departures", type=int, nargs="+", choices=sizes, default=[*LADDER], help="1 2 4 8"
+    )
     parser.add_argument("--count", type=int, default=1, help="variants for each of these numbers")
     parser.add_argument("--ladder", action="store_true", help="the four rows of the task itself")
     parser.add_argument("--like", metavar="LOGS", help="of a model, to aim at its pass rate")
@@ -115,8 +117,8 @@ def main() -> None:
         elif options.like:
             parts = [near_rate(pool, options.seed, options.like, options.rate)]
         else:
-            sizes = dict.fromkeys(options.departures)
-            parts = [with_departures(pool, options.seed, size, SETTINGS) for size in sizes]
+            asked = dict.fromkeys(options.departures)
+            parts = [with_departures(pool, options.seed, size, SETTINGS) for size in asked]
         most = len(LADDER) if options.ladder else options.count
         rows = chain.from_iterable(islice(part, most) for part in parts)
         for row in track(rows, "variants", most * len(parts)):

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from math import inf
 from multiprocessing import Pool
 from pathlib import Path
 
@@ -24,33 +25,26 @@ import pandas as pd
 from inspect_ai.log import list_eval_logs, recover_eval_log, recoverable_eval_logs
 
 from attempts import read_one
-from commands import inspect
+from commands import ROOT, inspect
 from difficulty.band import BAND
 from difficulty.choose import ROUND, Plan, Variant, candidates, in_band, plan
 from reference.rows import Row
 from variants.certificate import certified_row
 
-ROOT = Path(__file__).parent
 TRIES = 8  # draws of the settings of a variant, until one is certified
 
 
-def known(folder: Path, words: list[str]) -> pd.DataFrame:
+def known(logs: str, words: list[str]) -> pd.DataFrame:
     """All attempts in the logs, also in interrupted ones. Exits if a log is of another model or other words."""
-    for crashed in recoverable_eval_logs(str(folder)):
+    for crashed in recoverable_eval_logs(logs):
         recover_eval_log(crashed.log.name, overwrite=True)
     attempts = []
-    for log in list_eval_logs(str(folder), descending=False):
+    for log in list_eval_logs(logs, descending=False):
         header, made, _ = read_one(log.name)
         if header and (header.eval.metadata or {}).get("words") != words:
             sys.exit(f"{log.name} is of another model or other options: give another --out")
         attempts += made
-    return pd.DataFrame(
-        attempts, columns=None if attempts else ["row", "told", "counts", "US dollars"]
-    )
-
-
-def departures_of(row: Row) -> Variant:
-    return frozenset(row.architecture) - {"heads"}
+    return pd.DataFrame(attempts or {name: [] for name in ("row", "told", "counts", "US dollars")})
 
 
 def certify(pool, rows: dict[Variant, Row], variants: Sequence[Variant]) -> set[Variant]:
@@ -69,35 +63,36 @@ def first_certified(variant: Variant) -> Row | None:
 
 def affordable(attempts: pd.DataFrame, options: argparse.Namespace) -> int:
     """Attempts to run at once. With a budget the first runs alone: it tells what one costs."""
-    started, dollars = len(attempts), attempts["US dollars"].sum()
-    sizes = [options.max_samples]
-    if options.attempts:
-        sizes.append(options.attempts - started)
-    if options.budget:
-        left = options.budget - dollars
-        sizes.append(0 if left <= 0 else max(1, int(left / (dollars / started))) if dollars else 1)
-    return min(sizes)
+    left = options.budget - attempts["US dollars"].sum()
+    price = attempts["US dollars"].sum() / max(len(attempts), 1)
+    by_price = max(1, left / price) if price else 1 if left < inf else inf
+    sizes = (options.max_samples, options.attempts - len(attempts), by_price if left > 0 else 0)
+    return int(min(sizes))
 
 
-def write(rows: Sequence[Row], path: Path) -> None:
+def write(rows: Sequence[Row], path: Path) -> Path:
     path.write_text("".join(f"{row.model_dump_json()}\n" for row in rows))
+    return path.absolute()
 
 
 def run(
     rows: Sequence[Row], options: argparse.Namespace, given: list[str], told: list[str]
 ) -> None:
     """One attempt at each row, all at the same time."""
-    write(rows, options.out / "round.jsonl")
-    inspect(
-        *("eval", f"{ROOT}/inspect_task.py@orphan_checkpoint", "--display", "plain"),
-        *("--log-buffer", "1"),  # each sample is in the file as soon as it is done
-        *(("--cost-limit", str(options.budget)) if options.budget else ()),  # of an attempt
-        *given,
-        *("-T", f"dataset={json.dumps(str(options.out.absolute() / 'round.jsonl'))}"),
-        *("-T", "departures=null", "--epochs", "1", "--max-samples", str(options.max_samples)),
-        *("--log-dir", str(options.out / "logs"), "--metadata", f"words={json.dumps(told)}"),
-    )
-    log, attempts, said = read_one(list_eval_logs(str(options.out / "logs"))[0].name)
+    path, logs = write(rows, options.out / "round.jsonl"), str(options.out / "logs")
+    limit = ["--cost-limit", str(options.budget)] if options.budget < inf else []  # of an attempt
+    ours = {
+        "--epochs": "1",
+        "--max-samples": str(options.max_samples),
+        "--log-dir": logs,
+        "--log-buffer": "1",  # each sample is in the file as soon as it is done
+        "--metadata": f"words={json.dumps(told, ensure_ascii=False)}",
+    }
+    words = [word for option in ours.items() for word in option]
+    words += ["-T", f"dataset={json.dumps(str(path))}", "-T", "departures=null"]
+    task = f"{ROOT}/inspect_task.py@orphan_checkpoint"
+    inspect("eval", task, "--display", "plain", *limit, *given, *words)
+    log, attempts, said = read_one(list_eval_logs(logs)[0].name)
     if not log or log.status != "success" or not any(one["counts"] for one in attempts):
         sys.exit(f"{said}. The same command goes on.")
 
@@ -111,40 +106,40 @@ def in_words(plans: Plan, band: tuple[float, float]) -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
-        usage="%(prog)s (--budget DOLLARS | --attempts COUNT) [options of inspect eval]",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--budget", type=float, help="US dollars, by the prices of costs.yaml")
-    parser.add_argument("--attempts", type=int, help="at most so many, for what has no price")
+def parse() -> tuple[argparse.Namespace, list[str]]:
+    """Our options, and those of inspect eval."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("--budget", type=float, default=inf, help="US dollars, by costs.yaml")
+    parser.add_argument("--attempts", type=int, default=inf, help="for what has no price")
     parser.add_argument("--band", type=float, nargs=2, default=BAND, help="pass rates (0.1 0.4)")
     parser.add_argument("--out", type=Path, default=Path("calibration"), help="folder")
     parser.add_argument("--max-samples", type=int, default=ROUND, help=f"at once ({ROUND})")
     options, given = parser.parse_known_args()
-    if not (options.budget or options.attempts):
-        parser.error("give --budget (US dollars) or --attempts")
+    if not 0 < min(options.budget, options.attempts) < inf:
+        parser.error("give --budget (US dollars) or --attempts, more than 0")
     if not 0 <= options.band[0] < options.band[1] <= 1:
         parser.error("--band is two rates, the lower one first")
+    return options, given
+
+
+def main() -> None:
+    options, given = parse()
     # The content of a file of options counts, not its name.
     told = [Path(word).read_text("utf-8") if os.path.isfile(word) else word for word in given]
     band, logs = tuple(options.band), options.out / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-
     rows: dict[Variant, Row] = {}
     variants = candidates(np.random.default_rng(0))
     with Pool(initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
         while True:
-            attempts = known(logs, told)
-            for made in map(Row.model_validate, attempts["row"]):
-                rows[frozenset(made.architecture) - {"heads"}] = made
-            scored = attempts[attempts["counts"]]
+            attempts = known(str(logs), told)
+            for row in map(Row.model_validate, attempts["row"]):
+                rows[frozenset(row.architecture) - {"heads"}] = row
+            scored = attempts[attempts["counts"].astype(bool)]
             plans, size = plan([*scored["told"]], variants, band), affordable(attempts, options)
             so_far = f"{len(scored)} attempts, {attempts['US dollars'].sum():.2f} dollars"
             if len(scored):
-                said = f"the best dataset is passed {in_words(plans, band)}"
-                print(f"{so_far}: {said}", flush=True)
+                print(f"{so_far}: the best dataset is passed {in_words(plans, band)}", flush=True)
             over = plans.settled or plans.hopeless or size <= 0
             wanted = plans.dataset if over else plans.next[:size]
             refused = certify(pool, rows, wanted)

@@ -2,7 +2,6 @@
 
 import json
 import runpy
-import shlex
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -85,7 +84,3 @@ def folder(log: EvalLog) -> str:
     """Of a log, as it is typed here: an address, or a path."""
     place = log.location.rpartition("/")[0].removeprefix("file://")
     return place.removeprefix(f"{Path.cwd()}/")
-
-
-def in_words(words: Sequence[str | Path]) -> str:
-    return shlex.join(map(str, words))
