@@ -87,8 +87,9 @@ def test_from_a_model_to_a_dataset_in_the_band(tmp_path):
     [
         ([], "--budget (US dollars) or --attempts"),
         (["--attempts", "8", "--band", "0.4", "0.1"], "--band is two rates, the lower one first"),
-        (["--attempts", "8", "--temperature"], "as --name value"),
-        (["--attempts", "8", "word"], "as --name value"),
+        (["--budget", "-1"], "--budget (US dollars) or --attempts, more than 0"),
+        (["--attempts", "8", "--temperature"], "Invalid value for '--temperature'"),
+        (["--attempts", "8", "--no-such-option"], "No such option"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(arguments, says, tmp_path):
@@ -96,6 +97,7 @@ def test_what_is_wrong_is_said_in_one_line(arguments, says, tmp_path):
     output, _ = process.communicate(timeout=100)
     assert process.returncode == 2
     assert says in output.splitlines()[-1]
+    assert not list((tmp_path / "logs").glob("*"))
 
 
 def test_a_budget_needs_prices(tmp_path):
