@@ -78,13 +78,13 @@ def ladder(pool, seed: str) -> Iterator[Row]:
         yield row
 
 
-def near_rate(pool, seed: str, logs: str, rate: float) -> Iterator[Row]:
+def near_rate(pool, seed: str, logs: list[str], rate: float) -> Iterator[Row]:
     """Rows, without end, with sets of departures whose predicted pass rate is near this one."""
-    _, attempts, notes = read([logs])
+    _, attempts, notes = read(logs)
     for note in notes:
         print(note, file=sys.stderr)
     if attempts.empty or attempts["model"].nunique() > 1:
-        sys.exit(f"--like {logs}: give logs of one model, with attempts that are scored")
+        sys.exit("--like: give logs of one model, with attempts that are scored")
     variants = candidates(np.random.default_rng(int(seed, 16)), 2000)
     chosen = near(fit([*attempts["told"]], RARITY), variants, rate)
     if not chosen:
@@ -100,7 +100,9 @@ def main() -> None:
     )
     parser.add_argument("--count", type=int, default=1, help="variants for each of these numbers")
     parser.add_argument("--ladder", action="store_true", help="the four rows of the task itself")
-    parser.add_argument("--like", metavar="LOGS", help="of a model, to aim at its pass rate")
+    parser.add_argument(
+        "--like", nargs="+", metavar="LOGS", help="of a model, to aim at its pass rate"
+    )
     parser.add_argument("--rate", type=float, default=0.25, help="the pass rate to aim at (0.25)")
     parser.add_argument("--seed", default=secrets.token_hex(16), help="128 bits, in hexadecimal")
     parser.add_argument("--out", type=Path, default=Path("train.jsonl"), help="file to write")

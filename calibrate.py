@@ -47,14 +47,6 @@ def known(logs: str, words: list[str]) -> pd.DataFrame:
     return pd.DataFrame(attempts or {name: [] for name in ("row", "told", "counts", "US dollars")})
 
 
-def certify(pool, rows: dict[Variant, Row], variants: Sequence[Variant]) -> set[Variant]:
-    """Adds a row for each variant that has none; returns those for which none is certified."""
-    missing = [variant for variant in variants if variant not in rows]
-    made = pool.map(first_certified, missing, chunksize=1)
-    rows |= {variant: row for variant, row in zip(missing, made) if row}
-    return set(missing) - rows.keys()
-
-
 def first_certified(variant: Variant) -> Row | None:
     seed = secrets.token_hex(16)
     made = (certified_row(seed, number, len(variant), variant) for number in range(TRIES))
@@ -70,28 +62,23 @@ def affordable(attempts: pd.DataFrame, options: argparse.Namespace) -> int:
     return int(min(sizes))
 
 
-def write(rows: Sequence[Row], path: Path) -> Path:
+def write(rows: Sequence[Row], path: Path) -> None:
     path.write_text("".join(f"{row.model_dump_json()}\n" for row in rows))
-    return path.absolute()
 
 
 def run(
     rows: Sequence[Row], options: argparse.Namespace, given: list[str], told: list[str]
 ) -> None:
     """One attempt at each row, all at the same time."""
-    path, logs = write(rows, options.out / "round.jsonl"), str(options.out / "logs")
-    limit = ["--cost-limit", str(options.budget)] if options.budget < inf else []  # of an attempt
-    ours = {
-        "--epochs": "1",
-        "--max-samples": str(options.max_samples),
-        "--log-dir": logs,
-        "--log-buffer": "1",  # each sample is in the file as soon as it is done
-        "--metadata": f"words={json.dumps(told, ensure_ascii=False)}",
-    }
-    words = [word for option in ours.items() for word in option]
-    words += ["-T", f"dataset={json.dumps(str(path))}", "-T", "departures=null"]
-    task = f"{ROOT}/inspect_task.py@orphan_checkpoint"
-    inspect("eval", task, "--display", "plain", *limit, *given, *words)
+    write(rows, options.out / "round.jsonl")
+    path, logs = str(options.out.absolute() / "round.jsonl"), str(options.out / "logs")
+    words = ["eval", f"{ROOT}/inspect_task.py@orphan_checkpoint", "--display", "plain"]
+    words += ["--cost-limit", str(options.budget)] if options.budget < inf else []  # of an attempt
+    words += [*given, "--epochs", "1", "--max-samples", str(options.max_samples)]
+    words += ["-T", f"dataset={json.dumps(path)}", "-T", "departures=null", "--log-dir", logs]
+    words += ["--log-buffer", "1"]  # each sample is in the file as soon as it is done
+    words += ["--metadata", f"words={json.dumps(told, ensure_ascii=False)}"]
+    inspect(*words)
     log, attempts, said = read_one(list_eval_logs(logs)[0].name)
     if not log or log.status != "success" or not any(one["counts"] for one in attempts):
         sys.exit(f"{said}. The same command goes on.")
@@ -128,13 +115,13 @@ def main() -> None:
     told = [Path(word).read_text("utf-8") if os.path.isfile(word) else word for word in given]
     band, logs = tuple(options.band), options.out / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    rows: dict[Variant, Row] = {}
+    rows: dict[Variant, Row | None] = {}  # None: none of its draws is certified
     variants = candidates(np.random.default_rng(0))
     with Pool(initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
         while True:
             attempts = known(str(logs), told)
-            for row in map(Row.model_validate, attempts["row"]):
-                rows[frozenset(row.architecture) - {"heads"}] = row
+            for attempt, made in zip(attempts["told"], attempts["row"]):
+                rows[attempt.departures] = Row(**made)
             scored = attempts[attempts["counts"].astype(bool)]
             plans, size = plan([*scored["told"]], variants, band), affordable(attempts, options)
             so_far = f"{len(scored)} attempts, {attempts['US dollars'].sum():.2f} dollars"
@@ -142,10 +129,11 @@ def main() -> None:
                 print(f"{so_far}: the best dataset is passed {in_words(plans, band)}", flush=True)
             over = plans.settled or plans.hopeless or size <= 0
             wanted = plans.dataset if over else plans.next[:size]
-            refused = certify(pool, rows, wanted)
-            variants = [variant for variant in variants if variant not in refused]
-            batch = [rows[variant] for variant in wanted if variant in rows]
-            if over and not refused:
+            missing = [variant for variant in wanted if variant not in rows]
+            rows |= zip(missing, pool.map(first_certified, missing, chunksize=1))
+            variants = [variant for variant in variants if rows.get(variant, "untried")]
+            batch = [row for variant in wanted if (row := rows[variant])]
+            if over and len(batch) == len(wanted):
                 break
             if batch and not over:
                 run(batch, options, given, told)

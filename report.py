@@ -30,9 +30,9 @@ ENDS = ["found", "missed", "other value", "not told"]  # of a departure in an at
 EFFORT = ["minutes", "turns", "tokens", "output tokens", "US dollars"]
 
 
-def counted(number: int, of: int) -> tuple[float, float, float]:
-    low, high = interval(int(number), int(of))
-    return low, number / of, high
+def counted(happened: pd.Series) -> tuple[float, float, float]:
+    low, high = interval(int(happened.sum()), len(happened))
+    return low, happened.mean(), high
 
 
 def expected(draws: np.ndarray) -> tuple[float, float, float]:
@@ -53,8 +53,8 @@ def by_row(attempts: pd.DataFrame, posterior: Posterior) -> pd.DataFrame:
     lines = []
     for name, part in attempts.sort_values("departures", kind="stable").groupby(key, sort=False):
         line = {key: name, "departures": part["departures"].iloc[0], "attempts": len(part)}
-        line["measured"] = counted(part["passed"].sum(), len(part))
-        lines.append(line | {"predicted": expected(row_rates(part, posterior))})
+        rates = {"measured": counted(part["passed"])}
+        lines.append(line | rates | {"predicted": expected(row_rates(part, posterior))})
     return pd.DataFrame(lines)
 
 
@@ -70,62 +70,52 @@ def found(attempts: pd.DataFrame, posterior: Posterior) -> pd.DataFrame:
     frame = frame.reindex(columns=ENDS, fill_value=0)
     frame.insert(0, "hidden in", frame.sum(axis=1))
     rates = posterior.find_rates()
-    frame["rate"] = [expected(rates[name]) for name in frame.index]
-    return frame.sort_values("rate", key=lambda rates: rates.str[1]).reset_index()
+    frame["find rate"] = [expected(rates[name]) for name in frame.index]
+    return frame.sort_values("find rate", key=lambda rates: rates.str[1]).reset_index()
 
 
 def listed(attempts: pd.DataFrame, detail: str) -> pd.DataFrame:
     """How often each name is listed in this detail, of the attempts that tell it."""
-    lists = attempts["details"].map(lambda details: details.get(detail)).dropna().map(list)
-    names = lists.explode().value_counts().rename_axis(detail).reset_index(name="attempts")
-    names["rate"] = [counted(number, len(lists)) for number in names["attempts"]]
-    return names
+    lists = attempts["details"].map(lambda details: details.get(detail)).dropna()
+    names = sorted({name for names in lists for name in names})
+    shares = [counted(lists.map(lambda names, name=name: name in names)) for name in names]
+    return pd.DataFrame({detail: names, "share of failures": shares})
 
 
-def next_command(
-    logs: list[EvalLog], attempts: pd.DataFrame, rates: np.ndarray, config: Path
-) -> tuple[str, list[str]]:
+def advice(logs: list[EvalLog], attempts: pd.DataFrame, rates: np.ndarray, config: Path) -> str:
     """What to do next, and its command. rates: draws of the rate of all rows. config: the file that it may need."""
-    likely = in_band(rates).mean()
+    likely, file, last = in_band(rates).mean(), shlex.quote(str(config)), folder(logs[-1])
     if likely >= SURE:
-        like = ["build_dataset.py", "--like", *dict.fromkeys(map(folder, logs))]
-        return "Train on variants like these", [
-            "python",
-            *like,
-            "--rate",
-            "0.25",
-            "--count",
-            "1000",
-        ]
+        like = shlex.join(dict.fromkeys(map(folder, logs)))
+        command = f"python build_dataset.py --like {like} --rate 0.25 --count 1000"
+        return f"Train on variants like these:\n\n    {command}"
     if likely <= 1 - SURE:
         save_config(logs, config, limit=None, sample_id=None)
-        limit = ["--budget", "5"] if attempts["US dollars"].any() else ["--attempts", "80"]
-        what = f"Too {'hard' if rates.mean() < BAND[0] else 'easy'}"
-        command = ["python", "calibrate.py", "--run-config", str(config), *limit]
-        return f"{what}: find variants that suit this model", command
+        limit = "--budget 5" if attempts["US dollars"].any() else "--attempts 80"
+        command = f"python calibrate.py --run-config {file} {limit}"
+        wrong = "hard" if rates.mean() < BAND[0] else "easy"
+        return f"Too {wrong}: find variants that suit this model:\n\n    {command}"
     save_config(logs, config, epochs=-(-len(attempts) // attempts["id"].nunique()))
-    again = ["--run-config", str(config), "--log-dir", folder(logs[-1])]
-    return "Not certain yet: try as often again", ["inspect", "eval", *again]
+    command = f"inspect eval --run-config {file} --log-dir {shlex.quote(last)}"
+    return f"Not certain yet: try as often again:\n\n    {command}"
 
 
-def one_model(
-    logs: list[EvalLog], attempts: pd.DataFrame, config: Path
-) -> tuple[str, dict[str, pd.DataFrame]]:
-    """Verdict with the next command; title -> table."""
-    posterior = fit([*attempts["told"]], RARITY)
-    rates = row_rates(attempts, posterior)
-    what, command = next_command(logs, attempts, rates, config)
+def verdict(attempts: pd.DataFrame, rates: np.ndarray) -> str:
     passed, limited = attempts["passed"], attempts["limited"].sum()
-    verdict = (
-        f"{passed.sum()} of {len(passed)} attempts passed: "
-        f"{text(counted(passed.sum(), len(passed)))}. That the rate of these "
-        f"{attempts['id'].nunique()} variants is {BAND[0]:.0%} to {BAND[1]:.0%} has a probability "
-        f"of {in_band(rates).mean():.0%}. {limited} attempts were ended by a limit"
-        f"{': THE RATES ARE NOT VALID, raise it' if limited else ''}. {what}:\n\n"
-        f"    {shlex.join(command)}"
+    invalid = ": THE RATES ARE NOT VALID, raise it" if limited else ""
+    return (
+        f"{passed.sum()} of {len(passed)} attempts passed: {text(counted(passed))}. "
+        f"That the rate of these {attempts['id'].nunique()} variants is {BAND[0]:.0%} to "
+        f"{BAND[1]:.0%} has a probability of {in_band(rates).mean():.0%}. "
+        f"{limited} attempts were ended by a limit{invalid}."
     )
+
+
+def tables(attempts: pd.DataFrame, posterior: Posterior) -> dict[str, pd.DataFrame]:
+    """Title -> table, of all that there is something to tell of."""
+    passed = attempts["passed"]
     effort = attempts.groupby(passed.map({True: "passes", False: "failures"}))[EFFORT].mean()
-    tables = {
+    every = {
         "How often rows are passed": by_row(attempts, posterior),
         "Why attempts fail": attempts["reason"][~passed].value_counts().reset_index(),
         "What is found": found(attempts, posterior),
@@ -133,7 +123,7 @@ def one_model(
         "Which parts are right in failures": listed(attempts, "right"),
         "What attempts take": effort.reset_index(names="means of"),
     }
-    return verdict, {title: table for title, table in tables.items() if len(table)}
+    return {title: table for title, table in every.items() if len(table)}
 
 
 def markdown(title: str, frame: pd.DataFrame) -> str:
@@ -152,25 +142,15 @@ def text(value: Any) -> str:
 
 def draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
     """The rates of all tables with their intervals, on white so that they read on dark pages too."""
-    panels = {
-        title: table for title, table in tables.items() if isinstance(table.iloc[0, -1], tuple)
-    }
-    heights = [len(table) + 2 for table in panels.values()]
-    figure = plt.figure(figsize=(7, 0.3 * sum(heights)), layout="constrained")
-    grid = figure.subplots(len(panels), squeeze=False, height_ratios=heights)
-    for axes, (title, table) in zip(grid.flat, panels.items()):
-        for shift, column in enumerate(
-            table.columns.intersection(["rate", "measured", "predicted"])
-        ):
-            low, rate, high = 100 * np.transpose(table[column].tolist())
-            places = np.arange(len(table)) + 0.2 * shift
-            axes.errorbar(rate, places, xerr=(rate - low, high - rate), fmt="o", label=column)
-        if "measured" in table:
-            axes.axvspan(100 * BAND[0], 100 * BAND[1], color="#d9ead3", label="the band")
-        axes.set_yticks(range(len(table)), table.iloc[:, 0], fontsize=8)
-        axes.set(title=title, xlim=(-2, 102), xlabel="%, with 95% intervals")
-        axes.invert_yaxis()
-        axes.legend(fontsize=8)
+    cells = pd.concat([table.set_index(table.columns[0]).stack() for table in tables.values()])
+    rates = cells[cells.map(lambda cell: isinstance(cell, tuple))]
+    names = [f"{name}: {column}" for name, column in rates.index]
+    low, rate, high = 100 * np.transpose(rates.tolist())
+    figure, axes = plt.subplots(figsize=(7, 1 + len(rates) / 5), layout="constrained")
+    axes.axvspan(100 * BAND[0], 100 * BAND[1], color="#d9ead3")
+    axes.errorbar(rate, names, xerr=(rate - low, high - rate), fmt="o")
+    axes.set(xlim=(-2, 102), xlabel="%, with 95% intervals; green: the band of pass rates")
+    axes.invert_yaxis()
     figure.savefig(path, dpi=150, facecolor="white")
     plt.close(figure)
 
@@ -191,11 +171,14 @@ def main() -> None:
     page = ["# Report", *(f"- {note}" for note in notes)]
     for number, (model, attempts) in enumerate(every.groupby("model", sort=False), 1):
         logs = [log for log in headers if label(log) == model]
-        verdict, tables = one_model(logs, attempts, out / f"run{number}.json")
-        print(f"{model}: {verdict}\n")
-        page += [f"## {model}", verdict, *(markdown(*table) for table in tables.items())]
+        posterior = fit([*attempts["told"]], RARITY)
+        rates, told = row_rates(attempts, posterior), tables(attempts, posterior)
+        following = advice(logs, attempts, rates, out / f"run{number}.json")
+        summary = f"{verdict(attempts, rates)} {following}"
+        print(f"{model}: {summary}\n")
+        draw(told, out / f"rates{number}.png")
+        page += [f"## {model}", summary, *(markdown(*table) for table in told.items())]
         page += [f"![the rates of the tables, with 95% intervals](rates{number}.png)"]
-        draw(tables, out / f"rates{number}.png")
     (out / "report.md").write_text("\n\n".join(page) + "\n", encoding="utf-8")
     print(f"Report: {out / 'report.md'}")
 
