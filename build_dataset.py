@@ -28,7 +28,7 @@ from reference.architecture import RARITY, SETTINGS, Architecture, departures
 from reference.rows import Row, load
 from variants.certificate import certified_row, is_silent, shows_at_position_0
 
-MOST_DEPARTURES = 12
+SIZES = range(1, 13)  # numbers of departures
 LADDER = {
     1: {"common"},
     2: {"common", "uncommon"},
@@ -94,18 +94,14 @@ def near_rate(pool, seed: str, logs: list[str], rate: float) -> Iterator[Row]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    sizes = range(1, MOST_DEPARTURES + 1)
-    parser.add_argument(
-        "--departures", type=int, nargs="+", choices=sizes, default=[*LADDER], help="1 2 4 8"
-    )
-    parser.add_argument("--count", type=int, default=1, help="variants for each of these numbers")
-    parser.add_argument("--ladder", action="store_true", help="the four rows of the task itself")
-    parser.add_argument(
-        "--like", nargs="+", metavar="LOGS", help="of a model, to aim at its pass rate"
-    )
-    parser.add_argument("--rate", type=float, default=0.25, help="the pass rate to aim at (0.25)")
-    parser.add_argument("--seed", default=secrets.token_hex(16), help="128 bits, in hexadecimal")
-    parser.add_argument("--out", type=Path, default=Path("train.jsonl"), help="file to write")
+    add = parser.add_argument
+    add("--departures", type=int, nargs="+", choices=SIZES, default=[*LADDER], help="1 2 4 8")
+    add("--count", type=int, default=1, help="variants for each of these numbers")
+    add("--ladder", action="store_true", help="the four rows of the task itself")
+    add("--like", nargs="+", metavar="LOGS", help="of a model, to aim at its pass rate")
+    add("--rate", type=float, default=0.25, help="the pass rate to aim at (0.25)")
+    add("--seed", default=secrets.token_hex(16), help="128 bits, in hexadecimal")
+    add("--out", type=Path, default=Path("train.jsonl"), help="file to write")
     options = parser.parse_args()
     if not 1 <= options.count <= 20_000:
         parser.error("--count is from 1 to 20000")
@@ -114,18 +110,18 @@ def main() -> None:
     if not options.out.absolute().parent.is_dir():
         parser.error("--out is a file in a folder that exists")
     with Pool() as pool, options.out.open("w", encoding="utf-8") as file:
+        total, asked = options.count, dict.fromkeys(options.departures)
         if options.ladder:
-            parts = [ladder(pool, options.seed)]
+            rows, total = ladder(pool, options.seed), len(LADDER)
         elif options.like:
-            parts = [near_rate(pool, options.seed, options.like, options.rate)]
+            rows = near_rate(pool, options.seed, options.like, options.rate)
         else:
-            asked = dict.fromkeys(options.departures)
             parts = [with_departures(pool, options.seed, size, SETTINGS) for size in asked]
-        most = len(LADDER) if options.ladder else options.count
-        rows = chain.from_iterable(islice(part, most) for part in parts)
-        for row in track(rows, "variants", most * len(parts)):
+            rows = chain.from_iterable(islice(part, options.count) for part in parts)
+            total *= len(asked)
+        for row in track(islice(rows, total), "variants", total):
             print(row.model_dump_json(), file=file, flush=True)
-    print(f"{most * len(parts)} certified variants in {options.out}, from seed {options.seed}")
+    print(f"{total} certified variants in {options.out}, from seed {options.seed}")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from hashlib import sha256
 from math import inf
 from multiprocessing import Pool
 from pathlib import Path
@@ -34,14 +35,14 @@ from variants.certificate import certified_row
 TRIES = 8  # draws of the settings of a variant, until one is certified
 
 
-def known(logs: str, words: list[str]) -> pd.DataFrame:
-    """All attempts in the logs, also in interrupted ones. Exits if a log is of another model or other words."""
+def known(logs: str, options: str) -> pd.DataFrame:
+    """All attempts in the logs, also in interrupted ones. Exits if a log is of another model or other options."""
     for crashed in recoverable_eval_logs(logs):
         recover_eval_log(crashed.log.name, overwrite=True)
     attempts = []
     for log in list_eval_logs(logs, descending=False):
         header, made, _ = read_one(log.name)
-        if header and (header.eval.metadata or {}).get("words") != words:
+        if header and (header.eval.metadata or {}).get("options") != options:
             sys.exit(f"{log.name} is of another model or other options: give another --out")
         attempts += made
     return pd.DataFrame(attempts or {name: [] for name in ("row", "told", "counts", "US dollars")})
@@ -66,18 +67,16 @@ def write(rows: Sequence[Row], path: Path) -> None:
     path.write_text("".join(f"{row.model_dump_json()}\n" for row in rows))
 
 
-def run(
-    rows: Sequence[Row], options: argparse.Namespace, given: list[str], told: list[str]
-) -> None:
+def run(rows: Sequence[Row], options: argparse.Namespace, given: list[str], mark: str) -> None:
     """One attempt at each row, all at the same time."""
     write(rows, options.out / "round.jsonl")
     path, logs = str(options.out.absolute() / "round.jsonl"), str(options.out / "logs")
     words = ["eval", f"{ROOT}/inspect_task.py@orphan_checkpoint", "--display", "plain"]
     words += ["--cost-limit", str(options.budget)] if options.budget < inf else []  # of an attempt
     words += [*given, "--epochs", "1", "--max-samples", str(options.max_samples)]
-    words += ["-T", f"dataset={json.dumps(path)}", "-T", "departures=null", "--log-dir", logs]
+    words += ["--metadata", f"options={mark}", "--log-dir", logs]
+    words += ["-T", f"dataset={json.dumps(path)}", "-T", "departures=null"]
     words += ["--log-buffer", "1"]  # each sample is in the file as soon as it is done
-    words += ["--metadata", f"words={json.dumps(told, ensure_ascii=False)}"]
     inspect(*words)
     log, attempts, said = read_one(list_eval_logs(logs)[0].name)
     if not log or log.status != "success" or not any(one["counts"] for one in attempts):
@@ -93,8 +92,7 @@ def in_words(plans: Plan, band: tuple[float, float]) -> str:
     )
 
 
-def parse() -> tuple[argparse.Namespace, list[str]]:
-    """Our options, and those of inspect eval."""
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--budget", type=float, default=inf, help="US dollars, by costs.yaml")
     parser.add_argument("--attempts", type=int, default=inf, help="for what has no price")
@@ -102,24 +100,20 @@ def parse() -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--out", type=Path, default=Path("calibration"), help="folder")
     parser.add_argument("--max-samples", type=int, default=ROUND, help=f"at once ({ROUND})")
     options, given = parser.parse_known_args()
+    band, logs = tuple(options.band), options.out / "logs"
     if not 0 < min(options.budget, options.attempts) < inf:
         parser.error("give --budget (US dollars) or --attempts, more than 0")
-    if not 0 <= options.band[0] < options.band[1] <= 1:
+    if not 0 <= band[0] < band[1] <= 1:
         parser.error("--band is two rates, the lower one first")
-    return options, given
-
-
-def main() -> None:
-    options, given = parse()
-    # The content of a file of options counts, not its name.
+    # The content of a file of options counts, not its name. A hash, as there may be keys among them.
     told = [Path(word).read_text("utf-8") if os.path.isfile(word) else word for word in given]
-    band, logs = tuple(options.band), options.out / "logs"
+    mark = f"sha256-{sha256(repr(told).encode()).hexdigest()}"
     logs.mkdir(parents=True, exist_ok=True)
     rows: dict[Variant, Row | None] = {}  # None: none of its draws is certified
     variants = candidates(np.random.default_rng(0))
     with Pool(initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
         while True:
-            attempts = known(str(logs), told)
+            attempts = known(str(logs), mark)
             for attempt, made in zip(attempts["told"], attempts["row"]):
                 rows[attempt.departures] = Row(**made)
             scored = attempts[attempts["counts"].astype(bool)]
@@ -136,7 +130,7 @@ def main() -> None:
             if over and len(batch) == len(wanted):
                 break
             if batch and not over:
-                run(batch, options, given, told)
+                run(batch, options, given, mark)
     write(batch, options.out / "dataset.jsonl")
     subprocess.run([sys.executable, ROOT / "report.py", logs, "--out", options.out / "report"])
     model = attempts["model"].iloc[-1]

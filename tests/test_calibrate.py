@@ -100,6 +100,24 @@ def test_what_is_wrong_is_said_in_one_line(arguments, says, tmp_path):
     assert not list((tmp_path / "logs").glob("*"))
 
 
+def test_a_file_of_options_counts_by_its_content(tmp_path):
+    """As report.py exports them: of another model, under the same name."""
+    config = tmp_path / "run.json"
+    solver = {"solver": "tests/finder.py@finder", "args": {"mean": 0.7}}
+    chosen = {"limit": None, "sample_id": None, "epochs": 3}
+    run = {"model": "none", "sandbox": "local", "solver": solver, "eval_config": chosen}
+    run["task"] = {"task": "inspect_task.py", "args": {"departures": 2}}
+    command = ["--run-config", config, "--attempts", "2", "--out", tmp_path]
+    config.write_text(json.dumps(run))
+    said = finish(start(*command))
+    assert SENTENCE.search(said) and "mean=0.7" in said.splitlines()[-1]
+    assert len(samples(tmp_path)) == 2
+    config.write_text(json.dumps(run | {"model": "mockllm/model"}))
+    process = start(*command)
+    said, _ = process.communicate(timeout=100)
+    assert process.returncode == 1 and "give another --out" in said.splitlines()[-1]
+
+
 def test_a_budget_needs_prices(tmp_path):
     process = start(*FINDER, "--budget", "1", "--out", tmp_path)
     output, _ = process.communicate(timeout=200)
