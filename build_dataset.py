@@ -4,9 +4,8 @@
     python build_dataset.py --ladder --seed ... --out dataset.jsonl
     python build_dataset.py --like logs --rate 0.25 --count 1000 --out train.jsonl
 
-The last one draws variants that the model of these logs should pass with about that rate.
-
-Without --seed the dataset is drawn from fresh entropy, which is printed and kept in each row: nobody else has it.
+The last one draws variants that the model of these logs should pass with about that rate. The seed is printed and kept
+in each row. Without --seed it is fresh, and nobody else has the dataset.
 """
 
 import argparse
@@ -40,19 +39,12 @@ Kind = tuple[int, Collection[str]]
 """How many departures, and of which choices."""
 
 
-def certified_rows(pool, seed: str, first: int, kinds: Sequence[Kind]) -> Iterator[Row]:
-    """Rows of these kinds in turn, without end, in the order of their numbers, which start at the first."""
-    for start in count(first, 8):
+def certified_rows(pool, seed: str, kinds: Sequence[Kind]) -> Iterator[Row]:
+    """Rows of these kinds in turn, without end, in the order of their numbers."""
+    for start in count(kinds[0][0] * 10**6, 8):  # a range of its own for each count of departures
         numbers = range(start, start + 8)
         jobs = [(seed, number, *kinds[number % len(kinds)]) for number in numbers]
         yield from filter(None, pool.starmap(certified_row, jobs))
-
-
-def with_departures(
-    pool, seed: str, departure_count: int, choices: Collection[str]
-) -> Iterator[Row]:
-    """Rows with so many departures among the choices. No two numbers of departures share a row's number."""
-    return certified_rows(pool, seed, departure_count * 10**6, [(departure_count, choices)])
 
 
 def suits_the_ladder(row: Row) -> bool:
@@ -73,7 +65,8 @@ def ladder(pool, seed: str) -> Iterator[Row]:
     unused = set(SETTINGS)
     for departure_count, rarities in LADDER.items():
         choices = {name for name in unused if RARITY[name] in rarities}
-        row = next(filter(suits_the_ladder, with_departures(pool, seed, departure_count, choices)))
+        made = certified_rows(pool, seed, [(departure_count, choices)])
+        row = next(filter(suits_the_ladder, made))
         unused -= row.architecture.keys()
         yield row
 
@@ -89,7 +82,7 @@ def near_rate(pool, seed: str, logs: list[str], rate: float) -> Iterator[Row]:
     chosen = near(fit([*attempts["told"]], RARITY), variants, rate)
     if not chosen:
         sys.exit(f"No variant is known to have a rate of about {rate:.0%}: run more attempts")
-    return certified_rows(pool, seed, 0, [(len(names), names) for names in chosen])
+    return certified_rows(pool, seed, [(len(names), names) for names in chosen])
 
 
 def main() -> None:
@@ -116,7 +109,7 @@ def main() -> None:
         elif options.like:
             rows = near_rate(pool, options.seed, options.like, options.rate)
         else:
-            parts = [with_departures(pool, options.seed, size, SETTINGS) for size in asked]
+            parts = [certified_rows(pool, options.seed, [(size, SETTINGS)]) for size in asked]
             rows = chain.from_iterable(islice(part, options.count) for part in parts)
             total *= len(asked)
         for row in track(islice(rows, total), "variants", total):

@@ -1,21 +1,25 @@
 """calibrate.py from its command to its sentence: with a solver whose find rates are known, killed, and with prices."""
 
 import json
+import math
 import os
 import re
 import signal
 import subprocess
 import sys
+from argparse import Namespace
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from finder import find_rate
 from harness import SUBMIT, WRONG, containers_and_networks, write
 from inspect_ai.log import list_eval_logs, read_eval_log_samples
 from messages_api import Hold, MessagesAPI
 
+from calibrate import affordable
 from difficulty.band import BAND
 from difficulty.choose import LEAST
 
@@ -123,6 +127,26 @@ def test_a_budget_needs_prices(tmp_path):
     output, _ = process.communicate(timeout=200)
     assert process.returncode != 0
     assert "cost" in output and not samples(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "dollars, budget, attempts, size",
+    [
+        ([], 5, math.inf, 1),  # the first attempt tells the price
+        ([0.5], 5, math.inf, 8),
+        ([1, 1, 1], 5.5, math.inf, 2),
+        ([1, 1, 1], 3.1, math.inf, 1),  # what is left is spent, at most an attempt too much
+        ([1, 1, 1], 3, math.inf, 0),
+        ([1, 3], 1, math.inf, 0),
+        ([1, 1], 100, 5, 3),
+        ([None, None], math.inf, 5, 3),
+        ([None] * 5, math.inf, 5, 0),
+        ([], math.inf, 80, 8),
+    ],
+)
+def test_no_more_attempts_than_can_be_paid_run_at_once(dollars, budget, attempts, size):
+    options = Namespace(budget=budget, attempts=attempts, max_samples=8)
+    assert affordable(pd.DataFrame({"US dollars": dollars}), options) == size
 
 
 def test_the_budget_holds_also_when_killed(docker, tmp_path):
