@@ -1,118 +1,103 @@
 """From logs of inspect eval to its attempts: a table with a row for each, and a line on whatever does not count."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import pandas as pd
-from inspect_ai.log import (
-    EvalLog,
-    EvalSampleSummary,
-    list_eval_logs,
-    read_eval_log,
-    read_eval_log_sample_summaries,
-    read_eval_log_samples_by_id,
-)
-from inspect_ai.scorer import value_to_float
+from inspect_ai import log as logs_of
+from inspect_ai.log import EvalLog, EvalSampleSummary
+from inspect_ai.model import ModelUsage
+from inspect_ai.scorer import Score, value_to_float
 
 from commands import label
 from difficulty.find_rates import Attempt
 from inspect_task import VERSION
 
-TASK = "orphan_checkpoint"
+TASK = f"task orphan_checkpoint, version {VERSION}"
+LARGE = {"messages", "events", "store", "attachments", "timelines"}
 UNREADABLE = (OSError, ValueError, LookupError, EOFError, RuntimeError, ImportError, BadZipFile)
 
 
-def facts(sample: EvalSampleSummary) -> dict[str, Any]:
-    """What the report needs to know of a scored attempt."""
-    score, usage = (sample.scores or {})["parity"], sample.model_usage.values()
-    told, passed = score.metadata or {}, value_to_float()(score.value) == 1
-    costs = [one.total_cost for one in usage if one.total_cost is not None]
-    edited = "passed" if passed else "edited"  # the reason is that of the first score
-    return {
-        "uuid": sample.uuid,
-        "id": sample.id,
-        "epoch": sample.epoch,
-        "departures": sample.metadata["departures"],
-        "passed": passed,
-        "reason": edited if passed or told.get("reason") == "passed" else told.get("reason"),
-        "told": Attempt.from_log(sample.metadata, passed, told),
-        "other value": () if passed else tuple(told.get("other_value") or ()),
-        "right": None if passed else told.get("right"),
-        "added": () if passed else tuple(told.get("added") or ()),
-        "limited": bool(sample.limit),
-        "minutes": (sample.working_time or 0) / 60,
-        "turns": sample.turn_count,
-        "tokens": sum(one.total_tokens for one in usage),
-        "output tokens": sum(one.output_tokens for one in usage),
-        "US dollars": sum(costs) if costs else None,
-    }
-
-
 def read(paths: Sequence[str]) -> tuple[list[EvalLog], pd.DataFrame, list[str]]:
-    """Headers of the logs that count, oldest first; a row for each scored attempt; lines on what does not count."""
-    headers, frames, notes = {}, [pd.DataFrame()], []
+    """Headers of the logs that count, oldest first; a row for each attempt that counts; lines on what does not."""
+    headers, counted, notes = dict[str, EvalLog](), dict[str, dict](), list[str]()
     for path in paths:
         is_log = path.endswith((".eval", ".json")) or Path(path).is_file()
         try:
-            names = [path] if is_log else [log.name for log in list_eval_logs(path)]
+            names = [path] if is_log else [log.name for log in logs_of.list_eval_logs(path)]
         except UNREADABLE as error:
             notes.append(f"{path}: cannot be listed ({first_line(error)})")
             continue
-        if not names:
-            exists = "://" in path or Path(path).exists()
-            notes.append(f"{path}: {'no log in it' if exists else 'no such file or folder'}")
+        notes += [] if names else [f"{path}: no log is there"]
         for name in names:
             header, attempts, said = read_one(name)
             notes += [f"{name.removeprefix('file://')}: {said}"] if said else []
-            if header:
+            counts = {attempt["uuid"]: attempt for attempt in attempts if attempt["counts"]}
+            if header and counts:
                 headers[header.eval.eval_id] = header
-                frames.append(attempts)
-    every = pd.concat(frames, ignore_index=True)
-    if headers:
-        every = every.drop_duplicates("uuid")  # a retried log repeats what it keeps
-    return sorted(headers.values(), key=lambda log: log.eval.created), every, notes
+                counted |= counts  # a retried log repeats what it keeps
+    in_order = sorted(headers.values(), key=lambda log: log.eval.created)
+    return in_order, pd.DataFrame(counted.values()), notes
 
 
-def read_one(name: str) -> tuple[EvalLog | None, pd.DataFrame, str]:
-    """Header and scored attempts of a log, and what does not count of it; no header if nothing does."""
+def read_one(name: str) -> tuple[EvalLog | None, list[dict[str, Any]], str]:
+    """Header of a log, all its attempts, and what does not count of them. No header: it is no log of this task."""
     try:
-        header = read_eval_log(name, header_only=True)
-        samples, invalid = read_eval_log_sample_summaries(name), set()
+        header = logs_of.read_eval_log(name, header_only=True)
+        samples, invalid = logs_of.read_eval_log_sample_summaries(name), set()
         if header.invalidated:  # which ones, a summary does not say
-            large = {"messages", "events", "store", "attachments", "timelines"}
             which = [(sample.id, sample.epoch) for sample in samples]
-            full = read_eval_log_samples_by_id(name, which, exclude_fields=large)
+            full = logs_of.read_eval_log_samples_by_id(name, which, exclude_fields=LARGE)
             invalid = {sample.uuid for sample in full if sample.invalidation}
     except UNREADABLE as error:
-        return None, pd.DataFrame(), f"not an Inspect log, or a broken one ({first_line(error)})"
-    spec = header.eval
-    if (spec.task.rpartition("/")[2], spec.task_version) != (TASK, VERSION):
-        is_of = f"task {spec.task}, version {spec.task_version}"
-        return None, pd.DataFrame(), f"left out: of {is_of}, not {TASK}, version {VERSION}"
-    valid = [sample for sample in samples if sample.uuid not in invalid]
-    scored = [sample for sample in valid if is_scored(sample)]
-    lost, errors = len(valid) - len(scored), [sample.error for sample in valid if sample.error]
-    why = f", the first with {first_line(errors[0])}" if errors else ""
-    end = f"{header.status}, {first_line(header.error.message)}" if header.error else header.status
-    said = [f"cut off ({end})"] * (header.status != "success")
-    said += [f"{len(invalid)} of {len(samples)} attempts are invalidated"] * (len(invalid) > 0)
-    said += [f"{lost} of {len(samples)} have no score, no fault of the model{why}"] * (lost > 0)
-    said += [f"{len(scored)} attempts count"] * (len(said) > 0 or not scored)
-    if not scored:
-        return None, pd.DataFrame(), "; ".join(said)
-    attempts = pd.DataFrame(map(facts, scored)).assign(model=label(header))
-    seed = (spec.solver_args_passed or {}).get("seed")
-    if seed is not None:  # the same seed makes the same attempt
-        made = zip(attempts["model"], attempts["id"], attempts["epoch"])
-        attempts["uuid"] = [f"{model} {seed} {row} {epoch}" for model, row, epoch in made]
+        return None, [], f"not an Inspect log, or a broken one ({first_line(error)})"
+    task = f"task {header.eval.task.rpartition('/')[2]}, version {header.eval.task_version}"
+    if task != TASK:
+        return None, [], f"left out: of {task}, not of {TASK}"
+    attempts = [facts(sample, header, sample.uuid in invalid) for sample in samples]
+    left_out = Counter(one["left out"] for one in attempts if not one["counts"])
+    said = [f"{number} of {len(samples)}: {why}" for why, number in left_out.items()]
+    if header.status != "success":
+        why = first_line(header.error.message) if header.error else header.status
+        said.insert(0, f"cut off ({why})")
+    if said or not attempts:
+        said.append(f"{len(attempts) - left_out.total()} attempts count")
     return header, attempts, "; ".join(said)
 
 
-def is_scored(sample: EvalSampleSummary) -> bool:
-    score = (sample.scores or {}).get("parity")
-    return score is not None and not pd.isna(score.value)
+def facts(sample: EvalSampleSummary, header: EvalLog, invalid: bool) -> dict[str, Any]:
+    """What is known of an attempt."""
+    score = (sample.scores or {}).get("parity", Score.unscored())
+    told, passed = score.metadata or {}, value_to_float()(score.value) == 1
+    reason = "passed" if passed else told.get("reason")
+    model, seed = label(header), (header.eval.solver_args_passed or {}).get("seed")
+    used = sum(sample.model_usage.values(), ModelUsage())
+    fault = f"no score, no fault of the model ({first_line(sample.error or 'unscored')})"
+    return {
+        "model": model,
+        # The same seed makes the same attempt.
+        "uuid": sample.uuid if seed is None else f"{model} {seed} {sample.id} {sample.epoch}",
+        "id": sample.id,
+        "epoch": sample.epoch,
+        "row": sample.metadata,
+        "departures": sample.metadata["departures"],
+        "counts": not (invalid or pd.isna(score.value)),
+        "left out": "invalidated" if invalid else fault,
+        "passed": passed,
+        # An edited score keeps the reason of the first one.
+        "reason": "edited" if reason == "passed" and not passed else reason,
+        "told": Attempt.from_log(sample.metadata, passed, told),
+        "details": {} if passed else told,
+        "limited": bool(sample.limit),
+        "minutes": (sample.working_time or 0) / 60,
+        "turns": sample.turn_count,
+        "tokens": used.total_tokens,
+        "output tokens": used.output_tokens,
+        "US dollars": used.total_cost,
+    }
 
 
 def first_line(error: Any) -> str:

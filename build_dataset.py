@@ -4,17 +4,16 @@
     python build_dataset.py --ladder --seed ... --out dataset.jsonl
     python build_dataset.py --like logs --rate 0.25 --count 1000 --out train.jsonl
 
-The last one draws variants that the model of these logs should pass with about that rate.
-
-Without --seed the dataset is drawn from fresh entropy, which is printed and kept in each row: nobody else has it.
+The last one draws variants that the model of these logs should pass with about that rate. The seed is printed and kept
+in each row. Without --seed it is fresh, and nobody else has the dataset.
 """
 
 import argparse
 import re
 import secrets
 import sys
-from collections.abc import Iterable, Iterator
-from itertools import count, islice
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain, count, islice
 from multiprocessing import Pool
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from reference.architecture import RARITY, SETTINGS, Architecture, departures
 from reference.rows import Row, load
 from variants.certificate import certified_row, is_silent, shows_at_position_0
 
-MOST_DEPARTURES = 12
+SIZES = range(1, 13)  # numbers of departures
 LADDER = {
     1: {"common"},
     2: {"common", "uncommon"},
@@ -36,19 +35,16 @@ LADDER = {
     8: {"common", "uncommon", "rare"},
 }
 """Departures of the four rows of the task's own dataset, and how common they are: of each kind, one at least."""
-Job = tuple[str, int, int, Iterable[str]]
+Kind = tuple[int, Collection[str]]
+"""How many departures, and of which choices."""
 
 
-def attempt(job: Job) -> Row | None:
-    return certified_row(*job)
-
-
-def certified_rows(pool, seed: str, departure_count: int, choices: Iterable[str]) -> Iterator[Row]:
-    """Rows with so many departures among the choices, without end, in the order of their numbers. No two numbers
-    of departures share one."""
-    for start in count(departure_count * 10**6, 8):
-        jobs = [(seed, number, departure_count, choices) for number in range(start, start + 8)]
-        yield from filter(None, pool.imap(attempt, jobs))
+def certified_rows(pool, seed: str, kinds: Sequence[Kind]) -> Iterator[Row]:
+    """Rows of these kinds in turn, without end, in the order of their numbers."""
+    for start in count(kinds[0][0] * 10**6, 8):  # a range of its own for each count of departures
+        numbers = range(start, start + 8)
+        jobs = [(seed, number, *kinds[number % len(kinds)]) for number in numbers]
+        yield from filter(None, pool.starmap(certified_row, jobs))
 
 
 def suits_the_ladder(row: Row) -> bool:
@@ -60,10 +56,8 @@ def suits_the_ladder(row: Row) -> bool:
     early = {shows_at_position_0(name, architecture, traces) for name in hidden}
     if row.departures == 1:
         return silent == {True}
-    return (
-        len(silent) == len(early) == 2
-        and {RARITY[name] for name in hidden} == LADDER[row.departures]
-    )
+    rarities = {RARITY[name] for name in hidden}
+    return len(silent) == len(early) == 2 and rarities == LADDER[row.departures]
 
 
 def ladder(pool, seed: str) -> Iterator[Row]:
@@ -71,65 +65,54 @@ def ladder(pool, seed: str) -> Iterator[Row]:
     unused = set(SETTINGS)
     for departure_count, rarities in LADDER.items():
         choices = {name for name in unused if RARITY[name] in rarities}
-        row = next(filter(suits_the_ladder, certified_rows(pool, seed, departure_count, choices)))
+        made = certified_rows(pool, seed, [(departure_count, choices)])
+        row = next(filter(suits_the_ladder, made))
         unused -= row.architecture.keys()
         yield row
 
 
-def evenly(pool, seed: str, departure_counts: list[int], rows: int) -> Iterator[Row]:
-    """So many rows for each number of departures."""
-    for departure_count in dict.fromkeys(departure_counts):
-        made = certified_rows(pool, seed, departure_count, SETTINGS)
-        for _ in range(rows):
-            yield next(made)
-
-
-def near_rate(pool, seed: str, logs: str, rate: float) -> Iterator[Row]:
+def near_rate(pool, seed: str, logs: list[str], rate: float) -> Iterator[Row]:
     """Rows, without end, with sets of departures whose predicted pass rate is near this one."""
-    _, attempts, notes = read([logs])
-    print(*notes, sep="\n", end="\n" * bool(notes), file=sys.stderr)
+    _, attempts, notes = read(logs)
+    for note in notes:
+        print(note, file=sys.stderr)
     if attempts.empty or attempts["model"].nunique() > 1:
-        sys.exit(f"--like {logs}: give logs of one model, with attempts that are scored")
+        sys.exit("--like: give logs of one model, with attempts that are scored")
     variants = candidates(np.random.default_rng(int(seed, 16)), 2000)
     chosen = near(fit([*attempts["told"]], RARITY), variants, rate)
     if not chosen:
-        sys.exit(
-            f"No variant is known to have a rate of about {rate:.0%}: more attempts would tell"
-        )
-    for start in count(0, 8):
-        some = [(number, chosen[number % len(chosen)]) for number in range(start, start + 8)]
-        jobs = [(seed, number, len(names), names) for number, names in some]
-        yield from filter(None, pool.imap(attempt, jobs))
+        sys.exit(f"No variant is known to have a rate of about {rate:.0%}: run more attempts")
+    return certified_rows(pool, seed, [(len(names), names) for names in chosen])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--departures", type=int, nargs="+", default=list(LADDER), help="1 2 4 8")
-    parser.add_argument("--count", type=int, default=1, help="variants for each of these numbers")
-    parser.add_argument("--ladder", action="store_true", help="the four rows of the task itself")
-    parser.add_argument("--like", metavar="LOGS", help="of a model, to aim at its pass rate")
-    parser.add_argument("--rate", type=float, default=0.25, help="the pass rate to aim at (0.25)")
-    parser.add_argument("--seed", default=secrets.token_hex(16), help="128 bits, in hexadecimal")
-    parser.add_argument("--out", type=Path, default=Path("train.jsonl"), help="file to write")
+    add = parser.add_argument
+    add("--departures", type=int, nargs="+", choices=SIZES, default=[*LADDER], help="1 2 4 8")
+    add("--count", type=int, default=1, help="variants for each of these numbers")
+    add("--ladder", action="store_true", help="the four rows of the task itself")
+    add("--like", nargs="+", metavar="LOGS", help="of a model, to aim at its pass rate")
+    add("--rate", type=float, default=0.25, help="the pass rate to aim at (0.25)")
+    add("--seed", default=secrets.token_hex(16), help="128 bits, in hexadecimal")
+    add("--out", type=Path, default=Path("train.jsonl"), help="file to write")
     options = parser.parse_args()
     if not 1 <= options.count <= 20_000:
         parser.error("--count is from 1 to 20000")
-    if not all(1 <= number <= MOST_DEPARTURES for number in options.departures):
-        parser.error(f"--departures are from 1 to {MOST_DEPARTURES}")
     if not re.fullmatch("[0-9a-f]{1,32}", options.seed):
         parser.error("--seed is a number of at most 32 hexadecimal digits, 0-9 and a-f")
     if not options.out.absolute().parent.is_dir():
         parser.error("--out is a file in a folder that exists")
     with Pool() as pool, options.out.open("w", encoding="utf-8") as file:
+        total, asked = options.count, dict.fromkeys(options.departures)
         if options.ladder:
             rows, total = ladder(pool, options.seed), len(LADDER)
         elif options.like:
-            made = near_rate(pool, options.seed, options.like, options.rate)
-            rows, total = islice(made, options.count), options.count
+            rows = near_rate(pool, options.seed, options.like, options.rate)
         else:
-            total = len({*options.departures}) * options.count
-            rows = evenly(pool, options.seed, options.departures, options.count)
-        for row in track(rows, "variants", total):
+            parts = [certified_rows(pool, options.seed, [(size, SETTINGS)]) for size in asked]
+            rows = chain.from_iterable(islice(part, options.count) for part in parts)
+            total *= len(asked)
+        for row in track(islice(rows, total), "variants", total):
             print(row.model_dump_json(), file=file, flush=True)
     print(f"{total} certified variants in {options.out}, from seed {options.seed}")
 

@@ -1,128 +1,86 @@
-"""The command that makes more attempts like those of a log: what changes how a model acts is carried over."""
+"""What makes two runs the same model, and the command that goes on from a run, by Inspect's own export of its config."""
 
 import json
-import shlex
+import runpy
+import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-from inspect_ai import Task
 from inspect_ai.log import EvalLog
 
 from inspect_task import orphan_checkpoint
 
 ROOT = Path(__file__).parent
-CHOICE = {"limit", "sample_id", "sample_shuffle"}  # of rows
-LIMITS = {f"{what}_limit" for what in ("message", "token", "turn", "time", "working", "cost")}
-POLICIES = {"approval", "review", "sentinel"}  # which the command line takes from a file only
-INCIDENTAL = {
+BEHAVIOUR = {f"{what}_limit" for what in ("message", "token", "turn", "time", "working", "cost")}
+BEHAVIOUR |= {"token_limit_type", "approval", "review", "sentinel"}
+INCIDENTAL = {  # of GenerateConfig: it does not change how a model acts
     *("timeout", "attempt_timeout", "stream_idle_timeout", "max_retries", "max_connections"),
     *("adaptive_connections", "batch", "cache_prompt", "logprobs", "top_logprobs"),
     *("prompt_logprobs", "cache", "seed"),
 }
-"""Of GenerateConfig, what does not change how a model acts, or would make it repeat itself (the last two)."""
+
+
+def inspect(*words: str) -> None:
+    """Inspect's command line, in this process: a run ends when this process is killed. SystemExit: it failed."""
+    sys.argv = ["inspect", *words]
+    try:
+        runpy.run_module("inspect_ai", run_name="__main__")
+    except SystemExit as ended:
+        if ended.code:
+            raise
 
 
 @cache
-def task() -> Task:
-    return orphan_checkpoint()
-
-
-def settings(log: EvalLog) -> dict[str, Any]:
-    """Option of inspect eval -> value, of all that changes how a model acts and is not as in the task."""
-    spec = log.eval
-    limits = {name: getattr(spec.config, name) for name in sorted(LIMITS)}
-    limits = {name: value for name, value in limits.items() if value != getattr(task(), name)}
-    if limits.get("token_limit") and spec.config.token_limit_type:
-        limits["token_limit"] = f"{spec.config.token_limit_type}:{limits['token_limit']}"
-    config = spec.model_generate_config.model_dump(exclude=INCIDENTAL)
-    given = {"model_base_url": spec.model_base_url} | limits | config
-    given |= spec.config.model_dump(include=POLICIES) | spec.model_dump(include={"model_roles"})
-    return {name: value for name, value in given.items() if value is not None}
+def usual() -> dict[str, Any]:
+    task = orphan_checkpoint()
+    return {"turn_limit": task.turn_limit, **task.config.model_dump(exclude_none=True)}
 
 
 def label(log: EvalLog) -> str:
     """The model, a solver that is not the task's own, and what was set, but for a seed."""
-    solver = [log.eval.solver.rpartition("@")[2]] if log.eval.solver else []
-    given = (log.eval.solver_args_passed or {}) | log.eval.model_args | settings(log)
-    pairs = [f"{name}={as_text(value)}" for name, value in given.items() if name != "seed"]
-    return " ".join([log.eval.model, *solver, *pairs])
+    spec = log.eval
+    given = (spec.solver_args_passed or {}) | spec.model_args
+    given |= spec.model_dump(include={"model_base_url", "model_roles"}, exclude_none=True)
+    given |= spec.config.model_dump(include=BEHAVIOUR, exclude_none=True)
+    for config in (spec.model_generate_config, log.plan.config):
+        given |= config.model_dump(exclude=INCIDENTAL, exclude_none=True)
+    solver = [spec.solver.rpartition("@")[2]] if spec.solver else []
+    differing = [name for name in given if name != "seed" and given[name] != usual().get(name)]
+    return " ".join([spec.model, *solver, *(f"{name}={given[name]}" for name in differing)])
 
 
-def command(logs: Sequence[EvalLog], epochs: int) -> str:
-    """The rows of the last log again, from the working directory into the folder of that log. logs: all of a model;
-    a solver that takes a seed gets one that none of them had."""
-    spec, start = logs[-1].eval, "inspect eval"
-    if spec.model_roles or spec.config.model_dump(include=POLICIES, exclude_none=True):
-        export = shlex.join(["inspect", "log", "export-config", here(logs[-1].location)])
-        start = f"{export} --output run.yaml && inspect eval --run-config run.yaml"
-    file, arguments = here("inspect_task.py"), dict(spec.task_args_passed)
-    if "dataset" in arguments:
-        arguments["dataset"] = here(spec.dataset.location or "")
-    words = [f"{file}@orphan_checkpoint" if Path(file).is_absolute() else file]
-    words += [*as_words("-T", arguments), *actor(logs), "--epochs", str(epochs)]
-    for name in sorted(CHOICE):
-        words += as_option(name, getattr(spec.config, name))
-    return f"{start} {shlex.join([*words, '--log-dir', folder(logs[-1])])}"
-
-
-def actor(logs: Sequence[EvalLog]) -> list[str]:
-    """Words for who acts in the last of the logs, and how."""
-    spec = logs[-1].eval
-    words, arguments = ["--model", spec.model], dict(spec.solver_args_passed or {})
+def save_config(logs: Sequence[EvalLog], path: Path, **changes: Any) -> None:
+    """Writes what `inspect eval --run-config` needs to run the last of the logs again, from any folder, with a seed that
+    none of them had. logs: all of a model. changes: of Inspect's EvalConfig."""
+    inspect("log", "export-config", logs[-1].location, "--format", "json", "--output", str(path))
+    config, spec = json.loads(path.read_text("utf-8")), logs[-1].eval
+    arguments = spec.task_args | {"dataset": spec.dataset.location}
+    config["task"] = {"task": f"{ROOT}/inspect_task.py@orphan_checkpoint", "args": arguments}
+    config["eval_config"] |= changes
+    for generation in (config["model"].get("config", {}), config.get("generate_config", {})):
+        generation.pop("seed", None)  # it and a cache would give the same answers again
+        generation.pop("cache", None)
     if spec.solver:
-        path, at, name = spec.solver.partition("@")
-        words += ["--solver", here(path) + at + name]
-    if "seed" in arguments:
-        seeds = [(log.eval.solver_args_passed or {}).get("seed") for log in logs]
-        arguments["seed"] = 1 + max([0, *(seed for seed in seeds if isinstance(seed, int))])
-    words += as_words("-S", arguments) + as_words("-M", spec.model_args)
-    for name, value in settings(logs[-1]).items():
-        words += [] if name in POLICIES | {"model_roles"} else as_option(name, value)
-    if spec.sandbox:
-        path = here(spec.sandbox.config) if isinstance(spec.sandbox.config, str) else ""
-        if (spec.sandbox.type, path) != ("docker", here("compose.yaml")):  # the task's own
-            words += ["--sandbox", f"{spec.sandbox.type}:{path}" if path else spec.sandbox.type]
-    return words
+        file, at, name = spec.solver.partition("@")
+        config["solver"]["solver"] = found(file) + at + name
+        used = [(log.eval.solver_args_passed or {}).get("seed") for log in logs]
+        if used[-1] is not None:
+            numbers = [seed for seed in used if isinstance(seed, int)]
+            config["solver"]["args"]["seed"] = 1 + max(numbers, default=0)
+    if spec.sandbox and isinstance(spec.sandbox.config, str):
+        config["sandbox"] = f"{spec.sandbox.type}:{found(spec.sandbox.config)}"
+    path.write_text(json.dumps(config, indent=1), "utf-8")
 
 
-def as_words(flag: str, arguments: dict[str, Any]) -> list[str]:
-    pairs = [f"{name}={as_text(value)}" for name, value in arguments.items()]
-    return [word for pair in pairs for word in (flag, pair)]
-
-
-def as_option(name: str, value: Any) -> list[str]:
-    """An option of inspect eval in its own spelling."""
-    option = name.replace("_", "-")
-    if value is None or isinstance(value, bool):
-        return [] if value is None else [f"--{'' if value else 'no-'}{option}"]
-    if name == "limit" and not isinstance(value, int):
-        value = f"{value[0] + 1}-{value[1]}"  # a log counts from 0, the command line from 1
-    if name == "logit_bias":
-        value = [f"{token}={bias}" for token, bias in value.items()]
-    if isinstance(value, list):
-        value = ",".join(map(str, value))
-    return [f"--{option}", json.dumps(value) if isinstance(value, dict) else str(value)]
-
-
-def as_text(value: Any) -> str:
-    """YAML on one line."""
-    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
-    return text.removesuffix("\n").removesuffix("\n...")
-
-
-def here(path: str) -> str:
-    """A path of a run, as it is typed in the working directory. The run was made from there, or from beside this file."""
-    path = path.removeprefix("file://")
-    for place in (Path.cwd() / path, ROOT / path):
-        if "://" not in path and place.exists():
-            full = place.resolve()
-            return str(full.relative_to(Path.cwd()) if full.is_relative_to(Path.cwd()) else full)
-    return path
+def found(path: str) -> str:
+    """Where a file of a run is: the run was made from this folder, or from beside this file."""
+    places = [place.resolve() / path for place in (Path(), ROOT)]
+    return str(next((place for place in places if place.exists()), path))
 
 
 def folder(log: EvalLog) -> str:
-    """Of a log: an address, or a path."""
-    return here(log.location.rpartition("/")[0])
+    """Of a log, as it is typed here: an address, or a path."""
+    place = log.location.rpartition("/")[0].removeprefix("file://")
+    return place.removeprefix(f"{Path.cwd()}/")

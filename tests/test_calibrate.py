@@ -1,21 +1,25 @@
 """calibrate.py from its command to its sentence: with a solver whose find rates are known, killed, and with prices."""
 
 import json
+import math
 import os
 import re
 import signal
 import subprocess
 import sys
+from argparse import Namespace
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from finder import find_rate
 from harness import SUBMIT, WRONG, containers_and_networks, write
 from inspect_ai.log import list_eval_logs, read_eval_log_samples
 from messages_api import Hold, MessagesAPI
 
+from calibrate import affordable
 from difficulty.band import BAND
 from difficulty.choose import LEAST
 
@@ -87,8 +91,9 @@ def test_from_a_model_to_a_dataset_in_the_band(tmp_path):
     [
         ([], "--budget (US dollars) or --attempts"),
         (["--attempts", "8", "--band", "0.4", "0.1"], "--band is two rates, the lower one first"),
-        (["--attempts", "8", "--temperature"], "as --name value"),
-        (["--attempts", "8", "word"], "as --name value"),
+        (["--budget", "-1"], "--budget (US dollars) or --attempts, more than 0"),
+        (["--attempts", "8", "--temperature"], "Invalid value for '--temperature'"),
+        (["--attempts", "8", "--no-such-option"], "No such option"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(arguments, says, tmp_path):
@@ -96,6 +101,25 @@ def test_what_is_wrong_is_said_in_one_line(arguments, says, tmp_path):
     output, _ = process.communicate(timeout=100)
     assert process.returncode == 2
     assert says in output.splitlines()[-1]
+    assert not list((tmp_path / "logs").glob("*"))
+
+
+def test_a_file_of_options_counts_by_its_content(tmp_path):
+    """As report.py exports them: of another model, under the same name."""
+    config = tmp_path / "run.json"
+    solver = {"solver": "tests/finder.py@finder", "args": {"mean": 0.7}}
+    chosen = {"limit": None, "sample_id": None, "epochs": 3}
+    run = {"model": "none", "sandbox": "local", "solver": solver, "eval_config": chosen}
+    run["task"] = {"task": "inspect_task.py", "args": {"departures": 2}}
+    command = ["--run-config", config, "--attempts", "2", "--out", tmp_path]
+    config.write_text(json.dumps(run))
+    said = finish(start(*command))
+    assert SENTENCE.search(said) and "mean=0.7" in said.splitlines()[-1]
+    assert len(samples(tmp_path)) == 2
+    config.write_text(json.dumps(run | {"model": "mockllm/model"}))
+    process = start(*command)
+    said, _ = process.communicate(timeout=100)
+    assert process.returncode == 1 and "give another --out" in said.splitlines()[-1]
 
 
 def test_a_budget_needs_prices(tmp_path):
@@ -103,6 +127,26 @@ def test_a_budget_needs_prices(tmp_path):
     output, _ = process.communicate(timeout=200)
     assert process.returncode != 0
     assert "cost" in output and not samples(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "dollars, budget, attempts, size",
+    [
+        ([], 5, math.inf, 1),  # the first attempt tells the price
+        ([0.5], 5, math.inf, 8),
+        ([1, 1, 1], 5.5, math.inf, 2),
+        ([1, 1, 1], 3.1, math.inf, 1),  # what is left is spent, at most an attempt too much
+        ([1, 1, 1], 3, math.inf, 0),
+        ([1, 3], 1, math.inf, 0),
+        ([1, 1], 100, 5, 3),
+        ([None, None], math.inf, 5, 3),
+        ([None] * 5, math.inf, 5, 0),
+        ([], math.inf, 80, 8),
+    ],
+)
+def test_no_more_attempts_than_can_be_paid_run_at_once(dollars, budget, attempts, size):
+    options = Namespace(budget=budget, attempts=attempts, max_samples=8)
+    assert affordable(pd.DataFrame({"US dollars": dollars}), options) == size
 
 
 def test_the_budget_holds_also_when_killed(docker, tmp_path):

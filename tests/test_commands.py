@@ -1,11 +1,11 @@
-"""The printed command is the run that was made: by Inspect's own table of options, parsed by Inspect itself."""
+"""What the printed command runs is the run that was made: by Inspect's own table of options, read by Inspect itself."""
 
-import shlex
+import json
 import subprocess
+import sys
 
 import pytest
 from inspect_ai._cli.eval import eval_command, parse_run_config
-from inspect_ai._cli.util import parse_sandbox
 from inspect_ai._util.generate_config_args import config_from_locals
 from inspect_ai._util.samples import parse_sample_id, parse_samples_limit
 from inspect_ai.log import EvalConfig, read_eval_log
@@ -14,7 +14,7 @@ from inspect_ai.util import SandboxEnvironmentSpec
 from made_logs import ROOT, log, sample, save
 
 from attempts import read
-from commands import actor, command, label
+from commands import label, save_config
 
 GENERATION = {  # how a model answers
     "max_tokens": ["--max-tokens", "9000"],
@@ -153,24 +153,33 @@ def test_every_option_of_inspect_is_accounted_for():
     assert sorted(names) == sorted(name for group in groups for name in group)
 
 
-def again(made):
-    """The options of the command that is printed after a log."""
-    words = shlex.split(command([made], 3))
-    assert words[:2] == ["inspect", "eval"]
-    return parsed(words[2:])
+@pytest.fixture
+def again(tmp_path):
+    """From logs to the arguments of eval() that the command which is printed after them amounts to."""
+
+    def run_again(*logs, **changes):
+        for number, made in enumerate(logs):
+            save(made, tmp_path / f"{number} a.eval")
+        headers = [read_eval_log(str(tmp_path / f"{n} a.eval")) for n in range(len(logs))]
+        save_config(headers, tmp_path / "run.json", **changes)
+        return parse_run_config(str(tmp_path / "run.json"))
+
+    return run_again
 
 
 @pytest.mark.parametrize("name", GENERATION)
-def test_how_a_model_answers_is_carried_over(name):
+def test_how_a_model_answers_is_carried_over(name, again):
     config = GenerateConfig(**config_from_locals(parsed(["x.py", *GENERATION[name]])))
     assert getattr(config, name) is not None
     made = log([], model_generate_config=config)
-    assert GenerateConfig(**config_from_locals(again(made))) == config
-    assert f"{name}=" in label(made)
+    options = again(made)
+    assert GenerateConfig(**{n: options.get(n) for n in GenerateConfig.model_fields}) == config
+    shown = f"{name}=" in label(made)
+    assert shown != (name == "parallel_tool_calls")  # the task forbids them anyway
 
 
 @pytest.mark.parametrize("name", CONFIG)
-def test_limits_and_rows_are_carried_over(name):
+def test_limits_and_rows_are_carried_over(name, again):
     given = parsed(["x.py", *CONFIG[name]])
     value = given[name]
     if name == "limit":
@@ -183,14 +192,36 @@ def test_limits_and_rows_are_carried_over(name):
         config = {name: value}
     made = log([])
     made.eval.config = made.eval.config.model_copy(update=config)
-    assert again(made)[name] == value
+    assert again(made)[name] == config.get(name) or again(made)[name] == value
     assert (name in label(made)) == name.endswith("_limit")
+
+
+@pytest.mark.parametrize("name", ["limit", "sample_id"])
+def test_other_variants_are_looked_for_among_all_rows(name, again):
+    made = log([], config={name: 2})
+    assert again(made)[name] == 2
+    assert name not in again(made, limit=None, sample_id=None)
 
 
 @pytest.mark.parametrize("name", sorted(INCIDENTAL & GenerateConfig.model_fields.keys()))
 def test_what_changes_nothing_does_not_split_a_model(name):
     made = log([], model_generate_config=GenerateConfig.model_construct(**{name: 7}))
-    assert label(made) == label(log([])) and command([made], 3) == command([log([])], 3)
+    assert label(made) == label(log([]))
+
+
+def test_what_the_task_sets_is_no_part_of_the_label():
+    """A run from an exported config gets the task's own settings as options."""
+    made, other = log([]), log([])
+    made.plan.config = GenerateConfig(parallel_tool_calls=False)
+    other.plan.config = GenerateConfig(parallel_tool_calls=True)
+    assert label(made) == label(log([])) != label(other)
+
+
+def test_answers_are_not_repeated(again):
+    """Neither from a cache nor by a seed."""
+    made = log([], model_generate_config=GenerateConfig(seed=1, cache=True, top_p=0.5))
+    arguments = again(made)
+    assert arguments["top_p"] == 0.5 and not {"seed", "cache"} & arguments.keys()
 
 
 def test_fields_of_the_log_are_all_known():
@@ -200,7 +231,7 @@ def test_fields_of_the_log_are_all_known():
     assert set(GenerateConfig.model_fields) <= set(GENERATION) | INCIDENTAL
 
 
-def test_model_solver_and_their_arguments_are_carried_over():
+def test_model_solver_and_their_arguments_are_carried_over(again):
     arguments = {
         "knowledge": 1e-05,
         "seed": 3,
@@ -215,97 +246,89 @@ def test_model_solver_and_their_arguments_are_carried_over():
         model_base_url="http://127.0.0.1:1/v1",
         model_args={"device": "cuda:0", "deep": {"a": 1}},
         solver="baselines/search.py@search",
+        solver_args=arguments,
         solver_args_passed=arguments,
-        task_args_passed={"departures": [2, 4]},
+        task_args={"departures": [2, 4], "dataset": "dataset.jsonl"},
     )
-    from inspect_ai._util.config import parse_cli_args
-
-    options = again(made)
+    options = again(made, epochs=3)
     assert (options["model"], options["model_base_url"]) == ("openai/x", "http://127.0.0.1:1/v1")
-    assert parse_cli_args(options["s"]) == arguments | {"seed": 4}
-    assert parse_cli_args(options["m"]) == made.eval.model_args
-    assert parse_cli_args(options["t"]) == {"departures": [2, 4]}
-    assert options["solver"] == "baselines/search.py@search" and options["sandbox"] is None
-    assert options["epochs"] == 3
+    assert options["solver"].args == arguments | {"seed": 4}
+    assert options["solver"].solver == f"{ROOT}/baselines/search.py@search"
+    assert options["model_args"] == made.eval.model_args
+    assert options["task_args"] == {
+        "departures": [2, 4],
+        "dataset": str(ROOT / "dataset.jsonl"),
+    }
+    assert options["epochs"].epochs == 3
 
 
-@pytest.mark.parametrize("seeds", [[1, 4, 2], ["runA", 4], [4, None]])
-def test_a_seed_that_was_used_is_not_used_again(seeds):
-    logs = [log([], solver="x.py@y", solver_args_passed={"seed": seed}) for seed in seeds]
-    assert "seed=5" in command(logs, 1)
+@pytest.mark.parametrize("seeds", [[1, 4, 2], ["runA", 4], [4, "runA"]])
+def test_a_seed_that_was_used_is_not_used_again(seeds, again):
+    logs = [
+        log([], solver="x.py@y", solver_args={"seed": seed}, solver_args_passed={"seed": seed})
+        for seed in seeds
+    ]
+    assert again(*logs)["solver"].args == {"seed": 5}
     assert len(set(map(label, logs))) == 1 and "seed" not in label(logs[0])
 
 
 @pytest.mark.parametrize(
-    "given, word",
+    "given, right",
     [
-        (("local", None), "local"),
-        (("docker", "requirements.lock"), "docker:requirements.lock"),
-        (("docker", "compose.yaml"), None),
+        (("local", None), ("local", None)),
+        (("docker", "requirements.lock"), ("docker", str(ROOT / "requirements.lock"))),
+        (("docker", "compose.yaml"), ("docker", str(ROOT / "compose.yaml"))),
     ],
 )
-def test_another_sandbox_is_carried_over(given, word):
+def test_the_sandbox_is_carried_over(given, right, again):
     made = log([], sandbox=SandboxEnvironmentSpec(*given))
-    assert again(made)["sandbox"] == word
+    assert again(made)["sandbox"] == SandboxEnvironmentSpec(*right)
     assert label(made) == label(log([]))
-    assert word is None or parse_sandbox(word) == SandboxEnvironmentSpec(*given)
 
 
-def test_what_the_command_line_cannot_say_goes_by_a_file(tmp_path):
-    """Roles and policies: Inspect writes them into a file of its own."""
-    path = save(
-        log([sample()], model_roles={"critic": ModelConfig(model="mockllm/b")}),
-        tmp_path / "a b.eval",
+def test_roles_and_policies_are_carried_over(again):
+    policy = {"approvers": [{"name": "auto", "tools": "*"}]}
+    made = log(
+        [], config={"approval": policy}, model_roles={"critic": ModelConfig(model="mockllm/b")}
     )
-    line = command([read_eval_log(path)], 2)
-    export, follow = line.split(" && ")
-    words = shlex.split(export)
-    assert words[:3] == ["inspect", "log", "export-config"] and words[-2:] == [
-        "--output",
-        "run.yaml",
-    ]
-    done = subprocess.run([*words[:-1], str(tmp_path / "run.yaml")], cwd=ROOT)
-    assert done.returncode == 0
-    roles = parse_run_config(str(tmp_path / "run.yaml"))["model_roles"]
-    assert str(roles["critic"]) == "mockllm/b"
-    options = parsed(shlex.split(follow)[2:])
-    assert (options["run_config"], options["epochs"]) == ("run.yaml", 2)
+    options = again(made)
+    assert str(options["model_roles"]["critic"]) == "mockllm/b"
+    assert options["approval"].approvers[0].name == "auto"
+    assert "approval=" in label(made) and "critic" in label(made)
 
 
-def test_from_another_folder(tmp_path, monkeypatch):
-    """Also one with a space and an accent: paths are those of the run, as seen from here."""
+def test_from_another_folder(tmp_path, monkeypatch, again):
+    """Also one with a space and an accent: the paths of the run are found from everywhere."""
     elsewhere = tmp_path / "été un"
     elsewhere.mkdir()
-    (elsewhere / "mine.jsonl").write_bytes((ROOT / "dataset.jsonl").read_bytes())
-    made = log(
-        [], solver="baselines/vanilla.py@vanilla", task_args_passed={"dataset": "mine.jsonl"}
-    )
+    (elsewhere / "mine.py").write_text("")
+    made = log([], solver="mine.py@mine", task_args={"dataset": "mine.jsonl"})
     made.eval.dataset.location = str(elsewhere / "mine.jsonl")
-    made.location = str(elsewhere / "logs" / "a.eval")
-    (elsewhere / "logs").mkdir()
     monkeypatch.chdir(elsewhere)
     options = again(made)
-    assert options["tasks"] == (f"{ROOT}/inspect_task.py@orphan_checkpoint",)
-    assert options["solver"] == f"{ROOT}/baselines/vanilla.py@vanilla"
-    assert options["t"] == ("dataset=mine.jsonl",) and options["log_dir"] == "logs"
+    assert options["tasks"] == f"{ROOT}/inspect_task.py@orphan_checkpoint"
+    assert options["solver"].solver == f"{elsewhere}/mine.py@mine"
+    assert options["task_args"] == {"dataset": str(elsewhere / "mine.jsonl")}
+    assert options["sandbox"].config == str(ROOT / "compose.yaml")
 
 
 def test_the_printed_command_runs_and_is_the_same_model(tmp_path):
-    config = GenerateConfig(temperature=0.5, parallel_tool_calls=False, logit_bias={7: -10})
+    """From a folder in which the run was not made."""
+    config = GenerateConfig(temperature=0.5, logit_bias={7: -10})
     options = {"solver": "baselines/vanilla.py@vanilla", "sandbox": SandboxEnvironmentSpec("local")}
     made = log([sample()], model="mockllm/model", model_generate_config=config, **options)
-    made.eval.config.sample_id = [sample().id]
-    save(made, tmp_path / "a.eval")
-    (header,), _, _ = read([str(tmp_path)])
-    words = shlex.split(command([header], 1))
-    done = subprocess.run([*words, "--display", "none"], cwd=ROOT, capture_output=True, text=True)
+    made.eval.config.limit = (0, 1)
+    save(made, tmp_path / "a b.eval")
+    command = [sys.executable, str(ROOT / "report.py"), str(tmp_path)]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    (line,) = [line.strip() for line in printed.splitlines() if line.startswith("    ")]
+    assert line.startswith("inspect eval --run-config ")
+    done = subprocess.run(
+        f"{line} --display none", shell=True, cwd=tmp_path, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     headers, every, _ = read([str(tmp_path)])
     assert len(headers) == 2 and len(every) == 2
     assert set(map(label, headers)) == {label(made)}
-
-
-def test_calibrate_gets_the_same_actor():
-    assert actor([log([], solver="x.py@y", solver_args_passed={"a": 1})]) == [
-        *("--model", "anthropic/claude-haiku-4-5", "--solver", "x.py@y", "-S", "a=1")
-    ]
+    written = json.loads((tmp_path / "report" / "run1.json").read_text())
+    assert written["eval_config"]["epochs"] == 1
