@@ -315,7 +315,7 @@ def test_from_another_folder(tmp_path, monkeypatch, again):
 def test_the_printed_command_runs_and_is_the_same_model(tmp_path):
     """From a folder in which the run was not made."""
     config = GenerateConfig(temperature=0.5, logit_bias={7: -10})
-    options = {"solver": "baselines/vanilla.py@vanilla", "sandbox": SandboxEnvironmentSpec("local")}
+    options = {"solver": "baselines/search.py@search", "sandbox": SandboxEnvironmentSpec("local")}
     made = log([sample()], model="mockllm/model", model_generate_config=config, **options)
     made.eval.config.limit = (0, 1)
     save(made, tmp_path / "a b.eval")
