@@ -1,6 +1,6 @@
 """Does calibration find a dataset in the band? Simulated solvers of known find rates, and the loop of calibrate.py.
 
-    python benchmarks/difficulty.py --runs 200
+    python benchmarks/difficulty.py --runs 60
 
 A solver finds choice i with probability sigmoid(a + b_i + t). Its mean find rate is uniform in .15 to .93, the standard
 deviation of b_i in .5 to 2, that of t in 0 to 1.2, and the probability that nothing else goes wrong in .7 to 1. Of
@@ -10,155 +10,135 @@ nothing. Only runs count in which at least ten of the variants that can be drawn
 
 import argparse
 import sys
-from dataclasses import replace
+from itertools import chain
 from multiprocessing import Pool
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.progress import track
 from scipy.optimize import brentq
-from scipy.special import betainc, expit
+from scipy.special import expit
+from scipy.stats import zscore
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from difficulty.band import BAND, interval  # noqa: E402
-from difficulty.choose import LEAST, MOST, ROUND, Variant, candidates, in_band, plan  # noqa: E402
-from difficulty.find_rates import Attempt  # noqa: E402
-from reference.architecture import RARITY  # noqa: E402
+from difficulty import find_rates
+from difficulty.band import interval
+from difficulty.choose import LEAST, MOST, ROUND, Variant, candidates, in_band, plan
+from reference.architecture import RARITY
 
-NAMES = list(RARITY)
-COMMON = np.array([{"common": 1, "uncommon": 0, "rare": -1}[rarity] for rarity in RARITY.values()])
-COMMON = (COMMON - COMMON.mean()) / COMMON.std()
-WORLDS = {  # the correlation of b_i and rarity; the share of misses that are not told
-    "rarity says half": (0.5, 0),
-    "rarity says nothing": (0, 0),
-    "rarity turned round": (-0.5, 0),
-    "half of the misses untold": (0.5, 0.5),
-}
-BUDGETS = (20, 40, 80)
-LUCK = np.random.default_rng(0).normal(size=2000)
+NAMES = sorted(RARITY)
+COMMON = zscore([find_rates.RARITY[RARITY[name]] for name in NAMES])
+LUCK = np.random.default_rng(0).normal(size=(2000, 1))
+RUNGS, TRIES = (1, 2, 4, 6, 8), 8
 
 
 class Solver:
-    """One that is known exactly."""
+    """One that is known exactly. correlation: of b_i and rarity. untold: the share of misses that are not told."""
 
-    def __init__(self, rng: np.random.Generator, correlation: float, untold: float):
-        mean, spread = rng.uniform(0.15, 0.93), rng.uniform(0.5, 2)
-        self.luck, self.care = rng.uniform(0, 1.2), rng.uniform(0.7, 1)
-        self.rng, self.untold, self.attempts = rng, untold, list[Attempt]()
-        own = np.sqrt(1 - correlation**2) * rng.normal(size=len(NAMES))
+    def __init__(self, random: np.random.Generator, correlation: float, untold: float):
+        mean, spread = random.uniform(0.15, 0.93), random.uniform(0.5, 2)
+        self.luck, self.care = random.uniform(0, 1.2), random.uniform(0.7, 1)
+        self.random, self.untold, self.attempts = random, untold, list[find_rates.Attempt]()
+        own = np.sqrt(1 - correlation**2) * random.normal(size=len(NAMES))
         ease = spread * (correlation * COMMON + own)
-        self.logits = ease + brentq(lambda a: self.finds(a + ease).mean() - mean, -20, 20)
+        ability = brentq(lambda a: expit(a + ease + self.luck * LUCK).mean() - mean, -20, 20)
+        self.logits = pd.Series(ability + ease, NAMES)
 
-    def finds(self, logits: np.ndarray) -> np.ndarray:
-        """Of choices with these logits, in attempts of all kinds of luck: (attempts, choices)."""
-        return expit(logits + self.luck * LUCK[:, None])
+    def finds(self, variant: Variant, luck: np.ndarray | float) -> np.ndarray:
+        return expit(self.logits[sorted(variant)].to_numpy() + self.luck * luck)
 
     def rate(self, variant: Variant) -> float:
-        logits = self.logits[[NAMES.index(name) for name in variant]]
-        return self.care * self.finds(logits).prod(1).mean()
+        return float(self.care * self.finds(variant, LUCK).prod(1).mean())
 
-    def attempt(self, variant: Variant) -> Attempt:
-        """One more, which is kept."""
-        names, luck = np.array(sorted(variant)), self.luck * self.rng.normal()
-        chances = expit(self.logits[[NAMES.index(name) for name in names]] + luck)
-        found = self.some(names, chances)
-        missed, passed = variant - found, found == variant and self.rng.random() < self.care
-        attempt, told = Attempt(variant, bool(passed), found, missed), self.rng.random()
-        if not passed and told < 0.2:
-            attempt = Attempt(variant, False)
-        elif not passed and told < 0.4:
-            two = frozenset(self.rng.permutation(names)[:2].tolist())
-            known = self.some(names, 0.5) - two | (two & found if two <= found else frozenset())
-            lists = (two,) if two & missed else ()
-            attempt = Attempt(variant, False, found & known, missed & known, lists)
-        if self.untold and not attempt.one_of:
-            attempt = replace(attempt, missed=missed & self.some(names, 1 - self.untold))
-        self.attempts.append(attempt)
-        return attempt
+    def some(self, variant: Variant, chances: np.ndarray | float) -> Variant:
+        drawn = self.random.random(len(variant)) < chances
+        return frozenset(np.array(sorted(variant))[drawn].tolist())
 
-    def some(self, names: np.ndarray, chances: np.ndarray | float) -> Variant:
-        return frozenset(names[self.rng.random(len(names)) < chances].tolist())
+    def attempt(self, variant: Variant) -> find_rates.Attempt:
+        found = self.some(variant, self.finds(variant, self.random.normal()))
+        if found == variant and self.random.random() < self.care:
+            return find_rates.Attempt(variant, True, variant)
+        missed = self.some(variant - found, 1 - self.untold)
+        share = self.random.choice([1, 0.5, 0], p=[0.6, 0.2, 0.2])
+        two = frozenset(
+            sorted(variant, key=lambda name: self.random.random())[: 2 * (share == 0.5)]
+        )
+        known = self.some(variant - two, share)
+        lists = (two,) if two - found else ()
+        return find_rates.Attempt(variant, False, found & known, missed & known, lists)
 
 
 def calibrated(solver: Solver, variants: list[Variant], budget: int):
     """The loop of calibrate.py, which goes on where it was: dataset and the interval of its rate."""
-    plans = plan(solver.attempts, variants)
-    while (left := budget - len(solver.attempts)) > 0 and not (plans.settled or plans.hopeless):
-        for variant in plans.next[: min(ROUND, left)]:
-            solver.attempt(variant)
-        plans = plan(solver.attempts, variants)
-    return plans.dataset, np.quantile(plans.rates, (0.025, 0.975))
+    now = plan(solver.attempts, variants)
+    while (left := budget - len(solver.attempts)) > 0 and not (now.settled or now.hopeless):
+        solver.attempts += [solver.attempt(variant) for variant in now.next[: min(ROUND, left)]]
+        now = plan(solver.attempts, variants)
+    return now.dataset, np.quantile(now.rates, (0.025, 0.975))
 
 
 def by_rung(solver: Solver, variants: list[Variant], budget: int):
-    """The rung that is likeliest in the band by its pass rate, the prior uniform."""
-    rungs = {
-        size: [v for v in variants if len(v) == size][: budget // 5] for size in (1, 2, 4, 6, 8)
-    }
-    passed = {size: sum(solver.attempt(v).passed for v in rung) for size, rung in rungs.items()}
-
-    def chance(size: int) -> float:
-        a, b = 1 + passed[size], 1 + len(rungs[size]) - passed[size]
-        return betainc(a, b, BAND[1]) - betainc(a, b, BAND[0])
-
-    best = max(rungs, key=chance)
-    dataset = [v for v in variants if len(v) == best][-MOST:]
-    return dataset, interval(passed[best], len(rungs[best]))
+    """The number of departures whose pass rate is nearest to the middle of the band."""
+    tries = budget // len(RUNGS)
+    rungs = {size: [variant for variant in variants if len(variant) == size] for size in RUNGS}
+    passed = {n: sum(solver.attempt(v).passed for v in rungs[n][:tries]) for n in RUNGS}
+    best = min(RUNGS, key=lambda size: abs(passed[size] / tries - 0.25))
+    return rungs[best][-MOST:], interval(passed[best], tries)
 
 
 def by_trying(solver: Solver, variants: list[Variant], budget: int):
     """Variants tried eight times each; those with a rate in the band are kept."""
-    tries = 8
-    rates = {}
-    for variant in variants[: budget // tries]:
-        rates[variant] = sum(solver.attempt(variant).passed for _ in range(tries)) / tries
-    dataset = [variant for variant, rate in rates.items() if BAND[0] <= rate <= BAND[1]]
-    passed = round(sum(rates[v] for v in dataset) * tries)
-    return dataset, interval(passed, max(1, tries * len(dataset)))
+    tried = variants[: budget // TRIES]
+    passed = {v: sum(solver.attempt(v).passed for _ in range(TRIES)) for v in tried}
+    kept = [variant for variant in tried if in_band(np.array(passed[variant] / TRIES))]
+    return kept, interval(sum(passed[v] for v in kept), max(1, len(kept) * TRIES))
 
 
-RULES = {"calibrate.py": calibrated, "a rung": by_rung, "each 8 times": by_trying}
-CASES = [("calibrate.py", world) for world in WORLDS]
-CASES += [(rule, next(iter(WORLDS))) for rule in RULES if rule != "calibrate.py"]
+CASES = {  # the rule; the correlation of b_i and rarity; the share of misses that are not told
+    "calibrate.py, rarity says half": (calibrated, 0.5, 0),
+    "calibrate.py, rarity says nothing": (calibrated, 0, 0),
+    "calibrate.py, rarity turned round": (calibrated, -0.5, 0),
+    "calibrate.py, half of the misses untold": (calibrated, 0.5, 0.5),
+    "a rung by its rate": (by_rung, 0.5, 0),
+    "each variant tried 8 times": (by_trying, 0.5, 0),
+}
 
 
-def run(seed: int) -> pd.DataFrame:
+def run(seed: int) -> list[dict]:
     """All cases, on solvers of one seed."""
     results = []
-    for rule, world in CASES:
-        rng = np.random.default_rng(seed)
-        variants = candidates(rng)
-        solver = Solver(rng, *WORLDS[world])
-        if in_band(np.array([solver.rate(variant) for variant in variants])).sum() < LEAST:
+    for case, (rule, correlation, untold) in CASES.items():
+        random = np.random.default_rng(seed)
+        variants = candidates(random)
+        solver = Solver(random, correlation, untold)
+        if sum(in_band(np.array([solver.rate(variant) for variant in variants]))) < LEAST:
             continue
-        for budget in BUDGETS:
-            if rule != "calibrate.py":
-                solver.attempts.clear()  # only ours goes on from those that were made
-            dataset, (low, high) = RULES[rule](solver, variants, budget)
-            truth = np.array([solver.rate(variant) for variant in dataset] or [np.nan])
-            result = {
-                "mean in band": BAND[0] <= truth.mean() <= BAND[1],
-                "variants in band": in_band(truth).mean(),
-                "interval holds": low <= truth.mean() <= high,
-                "its width": high - low,
-                "attempts": len(solver.attempts),
-                "variants": len(dataset),
-            }
-            results.append({"rule": rule, "world": world, "at most": budget} | result)
-    return pd.DataFrame(results)
+        for budget in (20, 40, 80):
+            dataset, (low, high) = rule(solver, variants, budget)
+            rates = np.array([solver.rate(variant) for variant in dataset] or [np.nan])
+            results.append(
+                {
+                    "case": case,
+                    "at most": budget,
+                    "attempts": len(solver.attempts) or budget,
+                    "mean in band": in_band(rates.mean()),
+                    "variants in band": in_band(rates).mean(),
+                    "interval holds": low <= rates.mean() <= high,
+                    "its width": high - low,
+                }
+            )
+    return results
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--runs", type=int, default=60)
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args()
     with Pool(options.processes) as pool:
-        results = pd.concat(track(pool.imap(run, range(options.runs)), "runs", options.runs))
-    groups = results.groupby(["rule", "world", "at most"], sort=False)
+        results = pd.DataFrame(chain.from_iterable(pool.imap(run, range(options.runs))))
+    groups = results.groupby(["case", "at most"], sort=False)
     print(groups.mean().assign(runs=groups.size()).round(2).to_string())
 
 

@@ -19,11 +19,11 @@ PILOT: Final = 8  # attempts on the ladder
 LADDER: Final = (1, 2, 4, 8)  # its departures
 MOST_DEPARTURES: Final = 12
 ROUND: Final = 8  # attempts between two fits
-LEAST, MOST = 10, 20  # variants of a dataset
-CERTAIN: Final = 0.97  # least probability that the mean rate of the dataset is in the band
-SHARE: Final = 0.8  # least share of the variants that are expected in the band
+LEAST, MOST = 10, 12  # variants of a dataset
+CERTAIN: Final = 0.99  # least probability that the mean rate of the dataset is in the band
+SHARE: Final = 0.9  # least share of the variants that are expected in the band
 HOPELESS: Final = (
-    0.02  # probability that enough variants are in the band, below which the search ends
+    0.02  # least probability that enough variants are in the band, else the search ends
 )
 NEAR: Final = 0.12  # what a rate may be off by (root mean square)
 
@@ -33,16 +33,11 @@ class Plan:
     """What the attempts say to do."""
 
     posterior: Posterior
-    dataset: list[Variant]
-    """Those that are likelier in the band than out, the likeliest first; if too few are, the likeliest LEAST."""
-    rates: np.ndarray
-    """Draws of the pass rate of the dataset, the mean of its variants."""
-    settled: bool
-    """The dataset is good enough."""
-    hopeless: bool
-    """Too few of all variants are in the band."""
-    next: list[Variant]
-    """What to run next, best first: not yet tried. More than are needed, as some may not be certified."""
+    dataset: list[Variant]  # likelier in the band than out; if too few are, the likeliest LEAST
+    rates: np.ndarray  # draws of the pass rate of the dataset, the mean of its variants
+    settled: bool  # the dataset is good enough
+    hopeless: bool  # too few of all variants are in the band
+    next: list[Variant]  # not yet tried, best first: more than are needed, as a few have no row
 
 
 def in_band(rates: np.ndarray, band: tuple[float, float] = BAND) -> np.ndarray:
@@ -58,9 +53,7 @@ def candidates(random: np.random.Generator, count: int = 400) -> list[Variant]:
 
 
 def plan(
-    attempts: Sequence[Attempt],
-    variants: Sequence[Variant],
-    band: tuple[float, float] = BAND,
+    attempts: Sequence[Attempt], variants: Sequence[Variant], band: tuple[float, float] = BAND
 ) -> Plan:
     """variants: those that could be run."""
     tried = dict.fromkeys(attempt.departures for attempt in attempts)
@@ -69,41 +62,32 @@ def plan(
     rates = posterior.pass_rates(variants)
     inside = in_band(rates, band)
     chances = inside.mean(0)
-
     off = abs(rates.mean(0) - np.mean(band))  # decides where no chance does
     ranking = np.lexsort((off, -chances))
-    likeliest = ranking[:MOST]
-    likely = likeliest[chances[likeliest] > 0.5]
-    chosen = likely if len(likely) >= LEAST else likeliest[:LEAST]
+
+    likely = int((chances > 0.5).sum())
+    chosen = ranking[: np.clip(likely, LEAST, MOST)]
     mean_rates = rates[:, chosen].mean(1)
     sure = in_band(mean_rates, band).mean() >= CERTAIN and chances[chosen].mean() >= SHARE
-    settled = len(likely) >= LEAST and sure
     hopeless = len(attempts) >= PILOT and (inside.sum(1) >= LEAST).mean() < HOPELESS
 
-    new = [n for n, variant in enumerate(variants) if variant not in tried]
-    order = on_the_ladder(new, variants) if len(attempts) < PILOT else thompson(new, inside)
-    left = set(new).difference(order)
-    order += [int(n) for n in ranking if n in left]  # so that there is always one to run
-    following = [variants[n] for n in order]
-    dataset = [variants[n] for n in chosen]
-    return Plan(posterior, dataset, mean_rates, bool(settled), bool(hopeless), following)
+    following = [variants[n] for n in ranking if variants[n] not in tried]
+    if len(attempts) < PILOT:
+        following = list(dict.fromkeys([*on_the_ladder(following), *following]))
+    return Plan(
+        posterior,
+        dataset=[variants[n] for n in chosen],
+        rates=mean_rates,
+        settled=bool(sure and likely >= LEAST),
+        hopeless=bool(hopeless),
+        next=following,
+    )
 
 
-def on_the_ladder(new: Sequence[int], variants: Sequence[Variant]) -> list[int]:
+def on_the_ladder(variants: Sequence[Variant]) -> list[Variant]:
     """Easy, less easy, ... and again."""
-    rungs = [[n for n in new if len(variants[n]) == size] for size in LADDER]
-    return [n for rung in zip(*rungs) for n in rung]
-
-
-def thompson(new: Sequence[int], inside: np.ndarray) -> list[int]:
-    """For each draw from the posterior one variant, any that would be in the band if the draw were true (Thompson
-    sampling). Taking the likeliest instead would find those that luck favours. inside: (draws, variants)."""
-    rng, order, left = np.random.default_rng(len(new)), [], set(new)
-    for draw in rng.permutation(inside):
-        if options := sorted(left.intersection(np.flatnonzero(draw))):
-            order.append(int(rng.choice(options)))
-            left.remove(order[-1])
-    return order
+    rungs = [[variant for variant in variants if len(variant) == size] for size in LADDER]
+    return [variant for rung in zip(*rungs) for variant in rung]
 
 
 def near(posterior: Posterior, variants: Sequence[Variant], rate: float) -> list[Variant]:

@@ -11,16 +11,16 @@ and with probability `care` nothing else goes wrong. An attempt passes if all of
 This is the Rasch model of item response theory (Rasch 1960), with departures as items and a random effect of the
 attempt. The ease of a choice is what its rarity lets expect, plus a spread: ease_i = slope * rarity_i + spread * z_i.
 
-An attempt that passes tells that all were found. One that fails may tell nothing: 1 - pass rate of D. Or the diagnosis
-tells of some departures. It sees a find with probability f and a miss with probability m, which are learnt too: else
-rates would be wrong where one is seen more easily than the other. Given t, such an attempt contributes
+An attempt that passes tells that all were found. One that fails tells what the diagnosis sees: a find with probability
+f, a miss with probability m. These are learnt too: else rates would be wrong where one is seen more easily than the
+other. Given t, such an attempt contributes 1 - care * product of all p_i if it tells nothing, as the diagnosis then
+did not work; else
     f p_i for each departure seen to be found, m (1 - p_i) for each one seen to be missed,
     1 - product of p_i for each list of departures of which at least one is missed,
-    u_i = (1 - f) p_i + (1 - m) (1 - p_i) for each one that is not told of;
+    u_i = 1 - f p_i - m (1 - p_i) for each one that is not told of;
 and if no miss is seen: 1 - care * product of (1 - f) p_i / u_i over those that are not told of, as it did not pass.
 
-Every parameter has a normal prior, after a transformation to the real line; difficulty/sampling.py draws from the
-posterior.
+Every parameter has a normal prior, after a transformation to the real line.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -29,7 +29,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
-from scipy.special import expit
+from scipy.special import expit, log_expit
 
 from difficulty.sampling import posterior_draws
 
@@ -37,7 +37,7 @@ RARITY: Final = {"common": 1.0, "uncommon": 0.0, "rare": -1.0}
 """What `slope` multiplies."""
 PRIOR: Final = np.array(
     [(0.0, 1.5), (0.7, 0.7), (0.1, 0.5), (-0.7, 0.7), (2.2, 1.0), (1.5, 1.5), (1.5, 1.5)]
-).T
+)
 """Mean and standard deviation of ability, slope, log spread, log luck; logits of care, f, m. z_i: 0 and 1."""
 NODES, WEIGHTS = hermegauss(5)  # E_t[f(t)] = sum of WEIGHTS * f(luck * NODES), Gauss-Hermite
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
@@ -71,106 +71,82 @@ class Attempt:
         return cls(departures, False, found, missed, open_lists)
 
 
-class Parameters:
-    """Draws of the model from white (S, 7 + choices): ease (S, choices), all others (S, 1)."""
+class Posterior:
+    """Draws of the parameters, and the rates that follow. white: (draws, 7 + choices), standard normal a priori."""
 
-    def __init__(self, white: np.ndarray, rarity: np.ndarray):
-        means, deviations = PRIOR
-        few = len(means)
-        general = (means + deviations * white[:, :few]).T[..., None]
-        self.ability, slope, spread, luck, *logits = general
-        self.care, self.sees_find, self.sees_miss = map(probability, logits)
-        self.luck = np.exp(luck)
-        self.ease = slope * rarity + np.exp(spread) * white[:, few:]
+    def __init__(self, white: np.ndarray, rarity: Mapping[str, str]):
+        self.names = tuple(rarity)
+        means, deviations = PRIOR.T
+        general = (means + deviations * white[:, : len(PRIOR)]).T[..., None]
+        ability, slope, spread, luck = general[:4]
+        # Never 0 or 1, so that logarithms are finite.
+        self.care, self.sees_find, self.sees_miss = expit(np.clip(general[4:], -30, 30))
+        rarities = np.array([RARITY[kind] for kind in rarity.values()])
+        ease = slope * rarities + np.exp(spread) * white[:, len(PRIOR) :]
+        self.logits = (ability + ease)[:, None] + (np.exp(luck) * NODES)[..., None]
+        """Of finding each choice, at the nodes of t: (draws, nodes, choices)."""
 
-    def chances(self) -> np.ndarray:
-        """p_i(t) at the nodes of t: (S, nodes, choices)."""
-        return probability((self.ability + self.ease)[:, None] + (self.luck * NODES)[..., None])
+    def pass_rates(self, variants: Sequence[Collection[str]]) -> np.ndarray:
+        """(draws, variants). A variant is the set of its departures."""
+        all_found = np.exp(log_expit(self.logits) @ indicators(variants, self.names).T)
+        return self.care * np.einsum("n,snv->sv", WEIGHTS, all_found)
 
-
-def probability(logits: np.ndarray) -> np.ndarray:
-    """Never 0 or 1, so that its logarithms are finite."""
-    return expit(np.clip(logits, -30, 30))
+    def find_rates(self) -> dict[str, np.ndarray]:
+        """Name -> draws of how often an attempt finds it: (draws,)."""
+        return dict(zip(self.names, np.einsum("n,snc->cs", WEIGHTS, expit(self.logits))))
 
 
 class Evidence:
-    """Attempts as indicators (attempts, choices), and the lists of which one is missed (lists, choices)."""
+    """Attempts as indicators (attempts, choices), and lists of which not all are right (lists, choices)."""
 
     def __init__(self, attempts: Sequence[Attempt], names: Sequence[str]):
-        lists: list[tuple[int, Variant, bool, bool]] = []
-        untold = []
+        untold, lists = [], []
         for number, attempt in enumerate(attempts):
-            tells = bool(attempt.found or attempt.missed or attempt.one_of)
             rest = attempt.departures.difference(attempt.found, attempt.missed, *attempt.one_of)
-            untold.append(rest if tells else frozenset())
-            lists += [(number, names_of_list, False, False) for names_of_list in attempt.one_of]
+            silent = rest == attempt.departures
+            untold.append(frozenset() if silent else rest)
+            lists += [(number, listed, False, False) for listed in attempt.one_of]
             if not (attempt.passed or attempt.missed or attempt.one_of):
-                lists.append((number, rest, True, tells))
+                lists.append((number, rest, True, not silent))
         self.found = indicators([attempt.found for attempt in attempts], names)
         self.missed = indicators([attempt.missed for attempt in attempts], names)
         self.untold = indicators(untold, names)
         self.passed = np.array([attempt.passed for attempt in attempts], bool)
-        self.lists = indicators([names_of_list for _, names_of_list, _, _ in lists], names)
-        self.unexplained = np.array([unexplained for _, _, unexplained, _ in lists], bool)
-        self.seen = np.array([tells for *_, tells in lists], bool)[:, None] * self.lists
         self.owner = np.eye(len(attempts))[[number for number, *_ in lists]]
+        self.lists = indicators([listed for _, listed, _, _ in lists], names)
+        self.with_care = np.array([with_care for _, _, with_care, _ in lists], float)
+        self.unseen = self.lists * np.array([unseen for *_, unseen in lists], float)[:, None]
 
-    def log_likelihood(self, parameters: Parameters) -> np.ndarray:
-        """Of each draw and attempt: (S, attempts)."""
-        care, sees_find, sees_miss = parameters.care, parameters.sees_find, parameters.sees_miss
-        chances = parameters.chances()
-        found, missed = np.log(chances), np.log(1 - chances)
-        unseen_find = found + np.log(1 - sees_find)[..., None]
-        untold = np.log(
-            (1 - sees_find[..., None]) * chances + (1 - sees_miss[..., None]) * (1 - chances)
-        )
+    def log_likelihood(self, model: Posterior) -> np.ndarray:
+        """Of each draw and attempt: (draws, attempts)."""
+        sees_find, sees_miss = model.sees_find[..., None], model.sees_miss[..., None]
+        found = log_expit(model.logits)  # all with the shape (draws, nodes, choices)
+        missed = found - model.logits
+        untold = np.log1p(-sees_find * np.exp(found) - sees_miss * np.exp(missed))
         told = found @ self.found.T + missed @ self.missed.T + untold @ self.untold.T
 
-        all_found = found @ self.lists.T + (unseen_find - untold - found) @ self.seen.T
-        all_right = np.exp(all_found) * np.where(self.unexplained, care, 1)[:, None]
-        told += np.log1p(-np.minimum(all_right, 1 - 1e-9)) @ self.owner  # (S, nodes, attempts)
-
-        seen = np.log(sees_find) * self.found.sum(1) + np.log(sees_miss) * self.missed.sum(1)
-        outcome = np.where(self.passed, np.log(care), seen)
+        all_right = found @ self.lists.T + (np.log1p(-sees_find) - untold) @ self.unseen.T
+        all_right += np.log(model.care)[..., None] * self.with_care
+        told += np.log1p(-np.exp(np.minimum(all_right, -1e-9))) @ self.owner
         expected = np.einsum("n,sna->sa", WEIGHTS, np.exp(told))
-        return outcome + np.log(expected + 1e-300)  # never log 0
+
+        seen = np.log(model.sees_find) * self.found.sum(1)
+        seen += np.log(model.sees_miss) * self.missed.sum(1)
+        return np.where(self.passed, np.log(model.care), seen) + np.log(expected + 1e-300)
 
 
 def indicators(sets: Sequence[Collection[str]], names: Sequence[str]) -> np.ndarray:
     """(sets, names): 1 where the set has the name."""
-    return np.array([[name in one for name in names] for one in sets], float).reshape(
-        -1, len(names)
-    )
-
-
-@dataclass(frozen=True)
-class Posterior:
-    """Draws from what is known after the attempts."""
-
-    names: tuple[str, ...]
-    parameters: Parameters
-
-    def pass_rates(self, variants: Sequence[Collection[str]]) -> np.ndarray:
-        """(draws, variants). A variant is the set of its departures."""
-        found = np.log(self.parameters.chances())
-        members = indicators(variants, self.names).T
-        expected = sum(w * np.exp(found[:, n] @ members) for n, w in enumerate(WEIGHTS))
-        return self.parameters.care * expected
-
-    def find_rates(self) -> dict[str, np.ndarray]:
-        """Name -> draws of how often an attempt finds it: (draws,)."""
-        rates = np.einsum("n,snc->cs", WEIGHTS, self.parameters.chances())
-        return dict(zip(self.names, rates))
+    rows = [np.isin(names, list(one)) for one in sets]
+    return np.array(rows, float).reshape(-1, len(names))
 
 
 def fit(attempts: Sequence[Attempt], rarity: Mapping[str, str], seed: int = 0) -> Posterior:
     """What the attempts say. rarity: of every choice of the catalogue."""
-    names = tuple(rarity)
-    rarities = np.array([RARITY[rarity[name]] for name in names])
-    evidence = Evidence(attempts, names)
+    evidence = Evidence(attempts, tuple(rarity))
     white = posterior_draws(
-        lambda white: evidence.log_likelihood(Parameters(white, rarities)),
-        len(PRIOR[0]) + len(names),
+        lambda white: evidence.log_likelihood(Posterior(white, rarity)),
+        len(PRIOR) + len(rarity),
         np.random.default_rng(seed),
     )
-    return Posterior(names, Parameters(white, rarities))
+    return Posterior(white, rarity)

@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from difficulty.band import BAND, interval
 from difficulty.choose import HOPELESS, LADDER, LEAST, MOST, PILOT, candidates, in_band, near, plan
-from difficulty.find_rates import Attempt, Evidence, Parameters, Posterior, fit
+from difficulty.find_rates import NODES, PRIOR, Attempt, Evidence, Posterior, fit
 from difficulty.sampling import posterior_draws
 from reference.architecture import RARITY, Architecture
 from variants.rules import conflicts
@@ -22,27 +22,25 @@ VARIANT = frozenset("abc")
 WHITE = st.lists(st.floats(-2, 2), min_size=11, max_size=11)
 
 
-def parameters(white) -> Parameters:
-    return Parameters(np.array([white]), np.array([1.0, 0.0, -1.0, 0.0]))
+def model_of(white) -> Posterior:
+    return Posterior(np.array([white]), RARITIES)
 
 
 def likelihood(attempt: Attempt, white) -> float:
-    return float(np.exp(Evidence([attempt], NAMES).log_likelihood(parameters(white))[0, 0]))
+    return float(np.exp(Evidence([attempt], NAMES).log_likelihood(model_of(white))[0, 0]))
 
 
 def by_hand(attempt: Attempt, white) -> float:
     """Probability of all outcomes that fit what is told, from a fine grid of the attempt's luck."""
-    model = parameters(white)
-    care, luck = float(model.care[0, 0]), float(model.luck[0, 0])
+    model = model_of(white)
+    care, luck = float(model.care[0, 0]), np.exp(PRIOR[3] @ [1, white[3]])
     names, total = sorted(attempt.departures), 0.0
     t = np.linspace(-8, 8, 801)
     density = norm.pdf(t) * (t[1] - t[0])
     seen = {True: model.sees_find[0, 0], False: model.sees_miss[0, 0]}
     tells = attempt.found or attempt.missed or attempt.one_of
     listed = frozenset().union(*attempt.one_of)
-    finds = {
-        n: expit(model.ability[0, 0] + model.ease[0, i] + luck * t) for i, n in enumerate(NAMES)
-    }
+    finds = {n: expit(model.logits[0, len(NODES) // 2, i] + luck * t) for i, n in enumerate(NAMES)}
     for outcome in product([True, False], repeat=len(names)):
         found = {name for name, hit in zip(names, outcome) if hit}
         chance = (
@@ -90,21 +88,21 @@ def test_pass_and_fail_are_all_that_can_happen(white):
 @settings(max_examples=25, deadline=None)
 @given(white=WHITE)
 def test_rates_of_a_variant_are_its_probability_to_pass(white):
-    posterior = Posterior(NAMES, parameters(white))
+    posterior = model_of(white)
     rate, fewer = posterior.pass_rates([VARIANT, frozenset("ab")])[0]
     assert rate == pytest.approx(likelihood(Attempt(VARIANT, True, VARIANT), white))
     assert rate <= fewer
     alone = posterior.pass_rates([frozenset(name) for name in NAMES])[0]
     finds = [posterior.find_rates()[name][0] for name in NAMES]
-    assert alone == pytest.approx(finds * parameters(white).care[0])
+    assert alone == pytest.approx(finds * posterior.care[0])
 
 
 def test_order_of_attempts_does_not_matter():
     attempts = [Attempt(VARIANT, False, frozenset("a")), Attempt(VARIANT, True, VARIANT)]
     attempts.append(Attempt(frozenset("d"), False, frozenset(), frozenset("d")))
     white = [0.3] * 11
-    forwards = Evidence(attempts, NAMES).log_likelihood(parameters(white))
-    backwards = Evidence(attempts[::-1], NAMES).log_likelihood(parameters(white))
+    forwards = Evidence(attempts, NAMES).log_likelihood(model_of(white))
+    backwards = Evidence(attempts[::-1], NAMES).log_likelihood(model_of(white))
     np.testing.assert_allclose(forwards[:, ::-1], backwards)
 
 
@@ -130,7 +128,7 @@ def test_what_tells_nothing_counts_by_pass_or_fail():
 def test_all_found_but_failed_is_lack_of_care():
     all_found = [Attempt(VARIANT, False, VARIANT)] * 8
     posterior = fit(all_found, RARITIES)
-    assert posterior.parameters.care.mean() < 0.5
+    assert posterior.care.mean() < 0.5
     assert all(finds.mean() > 0.7 for finds in posterior.find_rates().values())
 
 
@@ -168,10 +166,12 @@ def test_posterior_recovers_a_known_solver(sees_find, sees_miss):
 
 
 def test_sampling_gives_the_posterior_of_a_normal():
-    """Prior N(0, 1), one observation 3 with deviation .5: mean 2.4, variance .2; nothing is seen of the other."""
+    """Prior N(0, 1), 100 observations with deviation 5 around 3: mean 2.4, variance .2; nothing is seen of the other."""
+    seen = np.random.default_rng(1).normal(size=100)
+    seen = 3 + 5 * (seen - seen.mean()) / seen.std()
 
     def log_likelihood(points):
-        return -((points[:, :1] - 3) ** 2) / (2 * 0.25)
+        return -((points[:, :1] - seen) ** 2) / (2 * 25)
 
     draws = posterior_draws(log_likelihood, 2, np.random.default_rng(0))
     assert draws.mean(0) == pytest.approx([2.4, 0], abs=0.15)
