@@ -15,7 +15,7 @@ GROUPS = {  # the first group with a start that fits the path; whatever else the
     "what keeps a run going, and tells a user what is wrong": ("guards/",),
     MODEL: ("reference/",),
     "what explains failures and sets difficulty": (
-        *("identification/", "scorers/diagnosis.py", "scorers/reader.py", "scorers/silencing.py"),
+        *("identification/", "scorers/diagnosis.py", "scorers/reader.py"),
         *(
             "scorers/pass_rate.py",
             "difficulty/",

@@ -20,8 +20,8 @@ from reference.architecture import Architecture, departures
 from reference.rows import Call, Row, load
 from scorers.diagnosis import Diagnosis, diagnose
 from scorers.pass_rate import pass_rate
+from variants.certificate import TOLERANCE
 
-TOLERANCE = 5e-4  # of every logit; the README derives it
 SECONDS = 180  # for the process that makes all calls
 HARNESS = (Path(__file__).parents[1] / "sandbox/run_port.py").read_text(encoding="utf-8")
 
@@ -73,7 +73,7 @@ def parity() -> Scorer:
         if reason == "wrong_logits" and logits is not None:
             told = await diagnose(architecture, probes, logits, attempt)
             detail = f"{detail}; {told.sentence}"
-        info = {**told.metadata(), "source": source}
+        info = {**vars(told), "source": source}
         value, said = int(reason == "passed"), f"{told.reason}: {detail}"
         return Score(value=value, answer=told.reason, explanation=said, metadata=info)
 

@@ -14,8 +14,8 @@ from reference.rows import Row, load
 from reference.variant import Call, build
 from scorers import diagnosis
 from scorers.diagnosis import Diagnosis, ask, diagnose, explain, split
-from scorers.reader import TOLERANCE
-from scorers.silencing import silenced_calls
+from scorers.reader import silenced_calls
+from variants.certificate import TOLERANCE
 
 UNFINISHED = Path(__file__).parent / "unfinished"
 ROWS = [Row(**json.loads(line)) for line in (UNFINISHED / "rows.jsonl").open()]
@@ -59,8 +59,14 @@ def written(source: str):
 
 
 def diagnosed(original: Architecture, calls: list[Call], port) -> Diagnosis:
-    silenced = [call for pair in silenced_calls(original, calls).values() for call in pair]
-    return explain(original, calls, port(calls), port(silenced), seconds=10)
+    """port: its answers to calls, flat; of NaN where it answers nothing."""
+
+    async def run_port(calls):
+        return SimpleNamespace(logits=port(calls))
+
+    evidence = {"all": [*zip(calls, split(port(calls), calls))]}
+    silenced = asyncio.run(ask(silenced_calls(original, calls), run_port))
+    return explain(original, evidence | silenced, seconds=10)
 
 
 def changed(**settings) -> Diagnosis:
@@ -86,8 +92,8 @@ def test_a_missed_departure_is_named_and_the_others_are_found():
     assert diagnosis.reason == "wrong_attention"
     assert {"head", "mlp", "values", "mask"} == {*diagnosis.right}
     assert diagnosis.sentence == (
-        "attention is wrong from position 1; embedding, head, MLP, values and mask are right; "
-        "found block and sliding_window; missed rotary_fraction (it is 0.5; Llama's is 1.0)"
+        "attention is wrong from position 1; right: head, mlp, values, mask; "
+        "found: block, sliding_window; missed: rotary_fraction (it is 0.5; Llama's is 1.0)"
     )
 
 
@@ -129,7 +135,8 @@ def test_a_port_that_crashes_on_a_silenced_checkpoint_is_told_by_the_others():
 def test_a_port_that_answers_no_silenced_call_is_still_identified():
     calls = build("abc", 1, ORIGINAL)[1:]
     port = Architecture(**vars(ORIGINAL) | {"rotary_fraction": 1.0})
-    diagnosis = explain(ORIGINAL, calls, answers_of(port, ORIGINAL)(calls), None)
+    logits = answers_of(port, ORIGINAL)(calls)
+    diagnosis = explain(ORIGINAL, {"all": [*zip(calls, split(logits, calls))]})
     assert diagnosis.missed == ["rotary_fraction"]
     assert diagnosis.reason == "wrong_attention"
 
@@ -148,7 +155,7 @@ def test_a_port_of_one_checkpoint():
     assert diagnosed(ORIGINAL, calls, port).reason == "other_checkpoint"
 
 
-@pytest.mark.parametrize("number", range(0, 24, 3))  # all: benchmarks/diagnosis.py
+@pytest.mark.parametrize("number", range(0, 24, 3))  # all: sweeps/test_diagnosis.py
 def test_nothing_is_told_of_an_unfinished_port_that_its_source_contradicts(number):
     row = ROWS[number]
     original, calls = Architecture(**row.architecture), load(row)[1:]
@@ -187,22 +194,23 @@ def test_one_that_takes_too_long_is_left_out(monkeypatch):
     assert run(port) == Diagnosis()
 
 
-def test_after_a_crash_the_port_is_asked_the_rest():
+@pytest.mark.parametrize("tells_what_came_before", [True, False])
+def test_after_a_crash_the_port_is_asked_the_rest(tells_what_came_before):
     calls = build("abc", 1, ORIGINAL)[1:6]
     crashing = calls[2]
 
     async def run_port(calls):
-        done = (
-            [call is crashing for call in calls].index(True)
-            if any(call is crashing for call in calls)
-            else len(calls)
-        )
-        return SimpleNamespace(
-            logits=np.concatenate([[], *(c.logits.ravel() for c in calls[:done])])
-        )
+        done = [call is crashing for call in [*calls, crashing]].index(True)
+        if done < len(calls) and not tells_what_came_before:
+            return SimpleNamespace(logits=None)
+        answers = [call.logits.ravel() for call in calls[:done]]
+        return SimpleNamespace(logits=np.concatenate([[], *answers]))
 
-    logits = split(asyncio.run(ask(calls, run_port)), calls)
-    assert [bool(np.isnan(of_call).all()) for of_call in logits] == [0, 0, 1, 0, 0]
+    asked = [(f"call {number}", call) for number, call in enumerate(calls)]
+    answered = {"call 0", "call 1", "call 3", "call 4"}
+    assert asyncio.run(ask(asked, run_port)).keys() == (
+        answered if tells_what_came_before else {"call 3", "call 4"}
+    )
 
 
 def test_an_engine_that_fails_by_now_is_logged(caplog):

@@ -21,10 +21,12 @@ from variants.ports import Port, head_counts, head_sizes, summed_eps, tiled_head
 from variants.rules import conflicts
 
 CANARY = "orphan-checkpoint 5c0e8f5e-2f0b-4a3b-9d57-61c7a2f1b9d4, not for training corpora"
-MARGIN = 5e-3
-"""Ten times the tolerance: what every wrong port is off by."""
-HONEST = 1e-4
-"""A fifth of the tolerance: what a port in single precision may be off by."""
+TOLERANCE = 5e-4
+"""Worst absolute error of a logit that is right; the README derives it."""
+MARGIN = 10 * TOLERANCE
+"""What every wrong port is off by."""
+HONEST = TOLERANCE / 5
+"""What a port in single precision may be off by."""
 
 
 def alternatives(name: str, setting: Any) -> list[Any]:
