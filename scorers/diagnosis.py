@@ -1,7 +1,6 @@
 """Which model did they write? What a failing port has found and missed, and which of its parts are right.
 
-The port is called once more, on checkpoints with parts set to zero, and reader.py reads off what it computes. Nothing
-here decides the grade, and nothing is guessed: a departure that no answer settles is not told.
+It is asked once more, part by part (reader.py). This never decides the grade, and tells nothing that no answer settles.
 """
 
 import json

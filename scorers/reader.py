@@ -119,11 +119,12 @@ class Reader:
         return True
 
     def shows(self, name: str, part: str) -> bool:
-        """Does undoing a departure change what the original answers?"""
-        call, _ = self.evidence[part][-1]
+        """Does undoing a departure change what the original answers, up to where the reading stops explaining it?"""
+        end = int(self.until(part, self.reading)) + 1
+        (weights, tokens, logits), _ = self.evidence[part][-1]
         undone = replace(self.original, **{name: SETTINGS[name][0]})
-        weights = with_block(call.weights, self.original.block, undone.block)
-        return distance((weights, undone), call) > TOLERANCE
+        port = with_block(weights, self.original.block, undone.block), undone
+        return distance(port, Call(weights, tokens[:, :end], logits[:, :end])) > TOLERANCE
 
 
 def innermost(wrong: dict[str, float]) -> list[str]:
