@@ -21,13 +21,12 @@ import numpy as np
 from rich.progress import track
 
 from attempts import read
-from difficulty.choose import candidates, near
+from difficulty.choose import MOST_DEPARTURES, candidates, near
 from difficulty.find_rates import fit
 from reference.architecture import RARITY, SETTINGS, Architecture, departures
 from reference.rows import Row, load
 from variants.certificate import certified_row, is_silent, shows_at_position_0
 
-SIZES = range(1, 13)  # numbers of departures
 LADDER = {
     1: {"common"},
     2: {"common", "uncommon"},
@@ -88,7 +87,8 @@ def near_rate(pool, seed: str, logs: list[str], rate: float) -> Iterator[Row]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--departures", type=int, nargs="+", choices=SIZES, default=[*LADDER], help="1 2 4 8")
+    sizes = range(1, MOST_DEPARTURES + 1)
+    add("--departures", type=int, nargs="+", choices=sizes, default=[*LADDER], help="1 2 4 8")
     add("--count", type=int, default=1, help="variants for each of these numbers")
     add("--ladder", action="store_true", help="the four rows of the task itself")
     add("--like", nargs="+", metavar="LOGS", help="of a model, to aim at its pass rate")

@@ -56,10 +56,13 @@ def first_certified(variant: Variant) -> Row | None:
 
 def affordable(attempts: pd.DataFrame, options: argparse.Namespace) -> int:
     """Attempts to run at once. With a budget the first runs alone: it tells what one costs."""
-    left = options.budget - attempts["US dollars"].sum()
-    price = attempts["US dollars"].sum() / max(len(attempts), 1)
-    by_price = max(1, left / price) if price else 1 if left < inf else inf
-    sizes = (options.max_samples, options.attempts - len(attempts), by_price if left > 0 else 0)
+    spent = attempts["US dollars"].sum()
+    left = options.budget - spent
+    sizes = [options.max_samples, options.attempts - len(attempts)]
+    if left <= 0:
+        sizes.append(0)
+    elif left < inf:
+        sizes.append(max(1, left * len(attempts) / spent) if spent else 1)
     return int(min(sizes))
 
 

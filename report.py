@@ -62,10 +62,14 @@ def found(attempts: pd.DataFrame, posterior: Posterior) -> pd.DataFrame:
     """In how many attempts a departure was found or not, and its find rate, for which every attempt counts."""
     ends = []
     for told, details in zip(attempts["told"], attempts["details"]):
-        missed = told.missed.difference(details.get("other_value") or ())
-        kinds = dict(zip(ENDS, (told.found, missed, told.missed, told.departures)))
+        other_value = details.get("other_value") or ()
         for name in told.departures:
-            ends.append((name, next(end for end in ENDS if name in kinds[end])))
+            if name in told.found:
+                ends.append((name, "found"))
+            elif name in told.missed:
+                ends.append((name, "other value" if name in other_value else "missed"))
+            else:
+                ends.append((name, "not told"))
     frame = pd.crosstab(*np.transpose(ends), rownames=["departure"], colnames=[""])
     frame = frame.reindex(columns=ENDS, fill_value=0)
     frame.insert(0, "hidden in", frame.sum(axis=1))
@@ -177,7 +181,7 @@ def main() -> None:
         summary = f"{verdict(attempts, rates)} {following}"
         print(f"{model}: {summary}\n")
         draw(told, out / f"rates{number}.png")
-        page += [f"## {model}", summary, *(markdown(*table) for table in told.items())]
+        page += [f"## {model}", summary, *(markdown(title, told[title]) for title in told)]
         page += [f"![the rates of the tables, with 95% intervals](rates{number}.png)"]
     (out / "report.md").write_text("\n\n".join(page) + "\n", encoding="utf-8")
     print(f"Report: {out / 'report.md'}")

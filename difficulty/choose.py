@@ -22,9 +22,7 @@ ROUND: Final = 8  # attempts between two fits
 LEAST, MOST = 10, 12  # variants of a dataset
 CERTAIN: Final = 0.99  # least probability that the mean rate of the dataset is in the band
 SHARE: Final = 0.9  # least share of the variants that are expected in the band
-HOPELESS: Final = (
-    0.02  # least probability that enough variants are in the band, else the search ends
-)
+HOPELESS: Final = 0.02  # least probability that so many are in the band; below, the search ends
 NEAR: Final = 0.12  # what a rate may be off by (root mean square)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+from scipy.optimize import minimize
 
 CHAINS = 60
 KEPT = range(30, 81, 10)  # the steps after which the states of all chains are kept
@@ -12,12 +13,20 @@ def posterior_draws(
     log_likelihood: Callable[[np.ndarray], np.ndarray], size: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Draws (CHAINS * len(KEPT), size). log_likelihood: points (P, size) -> (P, observations)."""
-    mode, shift = np.zeros(size), 1e-4 * np.eye(size)
-    for _ in range(20):
-        # Newton's method, with the outer product of slopes as information (Berndt, Hall, Hall, Hausman 1974).
-        slopes = (log_likelihood(mode + shift) - log_likelihood(mode - shift)) / 2e-4
-        precision = np.eye(size) + slopes @ slopes.T
-        mode += 0.3 * np.linalg.solve(precision, slopes.sum(1) - mode)  # more would overshoot
+    shift = 1e-4 * np.eye(size)
+
+    def slopes(point: np.ndarray) -> np.ndarray:
+        """Of the log likelihood of each observation: (size, observations)."""
+        return (log_likelihood(point + shift) - log_likelihood(point - shift)) / 2e-4
+
+    def loss(point: np.ndarray) -> tuple[float, np.ndarray]:
+        """Minus the log posterior, and its gradient."""
+        value = float(point @ point / 2 - log_likelihood(point[None]).sum())
+        return value, point - slopes(point).sum(1)
+
+    mode = minimize(loss, np.zeros(size), jac=True, method="L-BFGS-B").x
+    # The information is the outer product of slopes (Berndt, Hall, Hall, Hausman 1974).
+    precision = np.eye(size) + slopes(mode) @ slopes(mode).T
     root = np.linalg.inv(np.linalg.cholesky(precision))
 
     def log_ratio(noise: np.ndarray) -> np.ndarray:

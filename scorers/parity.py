@@ -61,7 +61,7 @@ async def attempt(calls: list[Call]) -> Outcome:
     return Outcome("crashed", f"exit code {code}: {errors[-2000:]}", source, logits)
 
 
-@scorer(metrics=[pass_rate(), accuracy(), stderr()])
+@scorer(metrics=[accuracy(), stderr(), pass_rate()])
 def parity() -> Scorer:
     async def score(state: TaskState, target: Target) -> Score:
         raise_if_never_begun(state)
