@@ -8,9 +8,6 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-
-sys.path.insert(0, str(ROOT))
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores Ctrl-C
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 for library in ("OMP", "OPENBLAS", "MKL"):  # before NumPy is imported, here and in subprocesses
@@ -32,7 +29,7 @@ def pytest_itemcollected(item):
 def docker():
     """Runs a docker command and returns the lines it prints; skips where no engine answers. After a module, also
     after a failed one, its runs are ended and its containers and networks removed, and that there are any fails."""
-    from harness import STARTED, containers_and_networks
+    from tests.harness import STARTED, containers_and_networks
 
     def run(*arguments: str) -> list[str]:
         command = ["docker", *arguments]

@@ -6,9 +6,9 @@ import tomllib
 
 from inspect_ai.log import list_eval_logs, read_eval_log
 from inspect_ai.model import get_model_info
-from made_logs import MODEL, ROOT
 
 import inspect_task
+from tests.made_logs import MODEL, ROOT
 
 
 def test_the_task_runs_from_anywhere(tmp_path):

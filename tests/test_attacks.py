@@ -9,7 +9,8 @@ import re
 from pathlib import Path
 
 import pytest
-from harness import (
+
+from tests.harness import (
     CHECK,
     RIGHT,
     SUBMIT,

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from finder import find_rate
-from harness import SUBMIT, WRONG, containers_and_networks, write
 from inspect_ai.log import list_eval_logs, read_eval_log_samples
-from messages_api import Hold, MessagesAPI
 
 from calibrate import affordable
 from difficulty.band import BAND
 from difficulty.choose import LEAST
+from tests.finder import find_rate
+from tests.harness import SUBMIT, WRONG, containers_and_networks, write
+from tests.messages_api import Hold, MessagesAPI
 
 ROOT = Path(__file__).parents[1]
 FINDER = ["--model", "none", "--sandbox", "local", "--solver", "tests/finder.py@finder"]

@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from harness import CHECK, RIGHT, ROW, SUBMIT, WRONG, score, start, the_log, write
-from messages_api import Fault, MessagesAPI, Say
+
+from tests.harness import CHECK, RIGHT, ROW, SUBMIT, WRONG, score, start, the_log, write
+from tests.messages_api import Fault, MessagesAPI, Say
 
 LOOK = ("bash", {"command": "ls"})
 ANSWER = ("python", {"code": "print(6 * 7)"})

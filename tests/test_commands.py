@@ -11,10 +11,10 @@ from inspect_ai._util.samples import parse_sample_id, parse_samples_limit
 from inspect_ai.log import EvalConfig, read_eval_log
 from inspect_ai.model import GenerateConfig, ModelConfig
 from inspect_ai.util import SandboxEnvironmentSpec
-from made_logs import ROOT, log, sample, save
 
 from attempts import read
 from commands import label, save_config
+from tests.made_logs import ROOT, log, sample, save
 
 GENERATION = {  # how a model answers
     "max_tokens": ["--max-tokens", "9000"],

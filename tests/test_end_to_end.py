@@ -6,7 +6,11 @@ import re
 
 import numpy as np
 import pytest
-from harness import (
+from inspect_ai.log import list_eval_logs
+
+from reference.rows import Row, load
+from scorers.diagnosis import KINDS
+from tests.harness import (
     CHECK,
     RIGHT,
     ROOT,
@@ -24,11 +28,7 @@ from harness import (
     told,
     write,
 )
-from inspect_ai.log import list_eval_logs
-from messages_api import MessagesAPI
-
-from reference.rows import Row, load
-from scorers.diagnosis import KINDS
+from tests.messages_api import MessagesAPI
 
 # The command line and the real client
 

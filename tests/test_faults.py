@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from harness import (
+from inspect_ai.log import list_eval_logs, read_eval_log
+
+from tests.harness import (
     RIGHT,
     ROOT,
     ROW,
@@ -20,8 +22,7 @@ from harness import (
     the_log,
     write,
 )
-from inspect_ai.log import list_eval_logs, read_eval_log
-from messages_api import MessagesAPI
+from tests.messages_api import MessagesAPI
 
 NO_ENGINE = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock."
 FAILING = {"grading": "bad_output", "staging": "base64"}

@@ -1,7 +1,8 @@
 """The indexes of attacks and ports are those of the files that are there."""
 
 import pytest
-from index import TESTS, TITLES, index
+
+from tests.index import TESTS, TITLES, index
 
 
 @pytest.mark.parametrize("folder", TITLES)

@@ -7,7 +7,9 @@ from contextlib import ExitStack
 from types import SimpleNamespace
 
 import pytest
-from harness import (
+from inspect_ai.log import EvalLog, ProvenanceData, invalidate_samples, write_eval_log
+
+from tests.harness import (
     RIGHT,
     ROW,
     ROWS,
@@ -19,8 +21,7 @@ from harness import (
     the_log,
     write,
 )
-from inspect_ai.log import EvalLog, ProvenanceData, invalidate_samples, write_eval_log
-from messages_api import Hold, MessagesAPI
+from tests.messages_api import Hold, MessagesAPI
 
 PORT = [write({"model.py": RIGHT}), SUBMIT]
 DONE = 2  # samples that are finished when the run is interrupted; those that run then wait for an answer

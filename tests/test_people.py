@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from harness import RIGHT, ROW, containers_and_networks, score, start, the_log
+from tests.harness import RIGHT, ROW, containers_and_networks, score, start, the_log
 
 PERSON = ["--solver", "inspect_ai/human_cli", "-S", "answer=false", "--model", "none"]
 TASK = Path("/opt/human_agent/task.py")  # what `task` is an alias of in a login shell

@@ -8,7 +8,8 @@ To add a port, add a file.
 from pathlib import Path
 
 import pytest
-from harness import CHECK, ROWS, SUBMIT, original, run_cases, score, told, write
+
+from tests.harness import CHECK, ROWS, SUBMIT, original, run_cases, score, told, write
 
 FOLDER = Path(__file__).parent / "ports"
 FILES = {file.stem: file for file in sorted(FOLDER.iterdir()) if file.is_file()}

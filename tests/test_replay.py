@@ -3,10 +3,10 @@
 import subprocess
 
 from inspect_ai.log import list_eval_logs, read_eval_log
-from made_logs import ROOT, ROWS, log, sample, save
 
 from identification.port import port
 from reference.architecture import Architecture
+from tests.made_logs import ROOT, ROWS, log, sample, save
 
 ROW = ROWS[0]
 

@@ -12,13 +12,13 @@ from inspect_ai.log import (
     invalidate_samples,
 )
 from inspect_ai.scorer import Score, ScoreEdit
-from made_logs import ROWS, attempts, log, sample, save
 
 import report
 from attempts import read
 from difficulty.band import interval
 from difficulty.find_rates import fit
 from reference.architecture import RARITY
+from tests.made_logs import ROWS, attempts, log, sample, save
 
 EIGHT = [name for name in ROWS[3]["architecture"] if name != "heads"]
 

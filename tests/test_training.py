@@ -6,7 +6,6 @@ import pytest
 from inspect_ai.dataset import MemoryDataset
 from inspect_ai.solver import solver
 from inspect_ai.util import sandbox
-from made_logs import ROWS
 
 import examples.train as train
 from difficulty.find_rates import Attempt
@@ -14,6 +13,7 @@ from identification.port import port
 from inspect_task import orphan_checkpoint
 from reference.architecture import Architecture
 from reference.rows import Row
+from tests.made_logs import ROWS
 
 
 @solver
