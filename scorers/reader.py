@@ -21,7 +21,7 @@ INSIDE = {
     "attention": {"head", "values", "mask"},  # no MLP
     "all": {"head", "mlp", "values", "mask", "attention"},  # the graded calls
 }
-"""What a port is asked, by the part that it shows -> the parts that show in it, too."""
+"""What a port is asked, by the part that it shows -> the parts that show in it, too. Beside them, each layer alone."""
 SIZES = ("embedding_multiplier", "residual_multiplier", "norm_eps")
 """How large the stream is beside what is added to it. Without the MLP, these and value_scale stand for each other."""
 Evidence = dict[str, list[tuple[Call, np.ndarray]]]
@@ -29,8 +29,9 @@ Evidence = dict[str, list[tuple[Call, np.ndarray]]]
 
 
 def silenced_calls(architecture: Architecture, calls: list[Call]) -> list[tuple[str, Call]]:
-    """The parts, and the longest call of each of the two checkpoints with all else set to zero."""
+    """The parts and the layers, and the longest call of each of the two checkpoints with all else set to zero."""
     silenced = []
+    layers = sum(name.endswith("w_o") for name in calls[0].weights)
     for weights, tokens, _ in sorted(calls, key=lambda call: call.tokens.shape[1])[-2:]:
         attention = without(weights, ".w_out")
         mask = without_queries(attention, architecture)
@@ -41,6 +42,7 @@ def silenced_calls(architecture: Architecture, calls: list[Call]) -> list[tuple[
             ("values", mask, alone),
             ("mask", mask, tokens),
             ("attention", attention, tokens),
+            *((f"layer {n}", only_layer(weights, n), tokens) for n in range(layers)),
         ):
             silenced.append((part, Call(zeroed, asked, forward(zeroed, asked, architecture))))
     return silenced
@@ -49,6 +51,13 @@ def silenced_calls(architecture: Architecture, calls: list[Call]) -> list[tuple[
 def without(weights: Weights, end: str) -> Weights:
     """With zeros for each parameter whose name ends so."""
     return {name: 0 * tensor if name.endswith(end) else tensor for name, tensor in weights.items()}
+
+
+def only_layer(weights: Weights, number: int) -> Weights:
+    """With zeros for what all other layers add."""
+    others = without(without(weights, ".w_o"), ".w_out")
+    kept = {name for name in weights if name.startswith(f"layers.{number}.")}
+    return {name: weights[name] if name in kept else others[name] for name in weights}
 
 
 def without_queries(weights: Weights, architecture: Architecture) -> Weights:
@@ -104,8 +113,9 @@ class Reader:
         return first
 
     def is_proved(self, name: str) -> bool:
-        """Would every other setting of a choice explain less of some part?"""
+        """Would every other setting of a choice explain less of some part, or of a layer that is explained whole?"""
         until = {part: self.until(part, self.reading) for part in self.evidence}
+        until = {p: position for p, position in until.items() if p in INSIDE or position == np.inf}
         if name in (*SIZES, "value_scale") and np.inf not in (until.get("mlp"), until["all"]):
             return False
         has, others = getattr(self.reading, name), {getattr(self.original, name)}
@@ -129,8 +139,8 @@ class Reader:
 
 def innermost(wrong: dict[str, float]) -> list[str]:
     """The parts that go wrong before any part inside them does."""
-    return [
-        part
-        for part, position in wrong.items()
-        if all(wrong.get(other, np.inf) > position for other in INSIDE[part])
-    ]
+    found = []
+    for part, inside in INSIDE.items():
+        if part in wrong and all(wrong.get(other, np.inf) > wrong[part] for other in inside):
+            found.append(part)
+    return found
