@@ -42,7 +42,7 @@ def silenced_calls(architecture: Architecture, calls: list[Call]) -> list[tuple[
             ("values", mask, alone),
             ("mask", mask, tokens),
             ("attention", attention, tokens),
-            *((f"layer {n}", only_layer(weights, n), tokens) for n in range(layers)),
+            *((f"layer {n}", only_layer(weights, n), tokens[:1]) for n in range(layers)),
         ):
             silenced.append((part, Call(zeroed, asked, forward(zeroed, asked, architecture))))
     return silenced
@@ -99,8 +99,9 @@ class Reader:
         until = {part: self.until(part, architecture) for part in self.evidence}
         return {part: position for part, position in until.items() if position < np.inf}
 
-    def explained_until(self, part: str, architecture: Reading) -> float:
-        """The first position of a part at which the port does not answer like an architecture; inf if it does."""
+    def explained_until(self, part: str, architecture: Reading, least: float = 0) -> float:
+        """The first position of a part at which the port does not answer like an architecture; inf if it does. least:
+        one before that may be any that is not answered alike."""
         first = np.inf
         for call, logits in self.evidence[part]:
             with np.errstate(all="ignore"):
@@ -110,6 +111,8 @@ class Reader:
                     return 0
             same = abs(logits - expected).max((0, 2)) <= TOLERANCE
             first = first if same.all() else min(first, int(same.argmin()))
+            if first < least:
+                break
         return first
 
     def is_proved(self, name: str) -> bool:
@@ -124,7 +127,7 @@ class Reader:
             others.discard("parallel_two_norms")  # with one norm to read, the same
         for other in others - {has}:
             port = replace(self.reading, **{name: other})
-            if all(self.until(part, port) >= until[part] for part in until):
+            if all(self.until(part, port, least) >= least for part, least in until.items()):
                 return False
         return True
 
