@@ -69,11 +69,11 @@ def diagnosed(original: Architecture, calls: list[Call], port) -> Diagnosis:
     return explain(original, evidence | silenced, seconds=10)
 
 
-def changed(**settings) -> Diagnosis:
+def changed(original=ORIGINAL, **settings) -> Diagnosis:
     """The diagnosis of the original with some settings changed."""
-    calls = build("abc", 1, ORIGINAL)[1:]
-    port = Architecture(**vars(ORIGINAL) | settings)
-    return diagnosed(ORIGINAL, calls, answers_of(port, ORIGINAL))
+    calls = build("abc", 1, original)[1:]
+    port = Architecture(**vars(original) | settings)
+    return diagnosed(original, calls, answers_of(port, original))
 
 
 def told(diagnosis: Diagnosis) -> dict[str, str]:
@@ -115,6 +115,17 @@ def test_a_block_turned_serial_is_named_though_each_part_alone_is_right():
     assert diagnosis.missed == ["block"]
     assert diagnosis.reason == "several"
     assert {"head", "mlp", "values", "mask", "attention"} <= {*diagnosis.right}
+
+
+def test_the_layers_that_are_right_are_told():
+    original = Architecture(heads=4, nope_every=2)
+    layers = {
+        layer.split(".")[1] for layer in build("abc", 1, original)[0].weights if "w_o" in layer
+    }
+    diagnosis = changed(original, nope_every=None)
+    right = {part for part in diagnosis.right if part.startswith("layer")}
+    assert right == {f"layer {number}" for number in layers if number in "02"}
+    assert diagnosis.missed == ["nope_every"]
 
 
 def test_a_port_that_crashes_on_a_silenced_checkpoint_is_told_by_the_others():
