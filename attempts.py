@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
@@ -25,13 +24,11 @@ def read(paths: Sequence[str]) -> tuple[list[EvalLog], pd.DataFrame, list[str]]:
     """Headers of the logs that count, oldest first; a row for each attempt that counts; lines on what does not."""
     headers, counted, notes = dict[str, EvalLog](), dict[str, dict](), list[str]()
     for path in paths:
-        is_log = path.endswith((".eval", ".json")) or Path(path).is_file()
         try:
-            names = [path] if is_log else [log.name for log in logs_of.list_eval_logs(path)]
+            names = [log.name for log in logs_of.list_eval_logs(path)] or [path]
         except UNREADABLE as error:
             notes.append(f"{path}: cannot be listed ({first_line(error)})")
             continue
-        notes += [] if names else [f"{path}: no log is there"]
         for name in names:
             header, attempts, said = read_one(name)
             notes += [f"{name.removeprefix('file://')}: {said}"] if said else []
@@ -47,13 +44,13 @@ def read_one(name: str) -> tuple[EvalLog | None, list[dict[str, Any]], str]:
     """Header of a log, all its attempts, and what does not count of them. No header: it is no log of this task."""
     try:
         header = logs_of.read_eval_log(name, header_only=True)
-        samples, invalid = logs_of.read_eval_log_sample_summaries(name), set()
+        samples, invalid = logs_of.read_eval_log_sample_summaries(name), set[str | None]()
         if header.invalidated:  # which ones, a summary does not say
             which = [(sample.id, sample.epoch) for sample in samples]
             full = logs_of.read_eval_log_samples_by_id(name, which, exclude_fields=LARGE)
             invalid = {sample.uuid for sample in full if sample.invalidation}
     except UNREADABLE as error:
-        return None, [], f"not an Inspect log, or a broken one ({first_line(error)})"
+        return None, [], f"no log is there, or a broken one ({first_line(error)})"
     task = f"task {header.eval.task.rpartition('/')[2]}, version {header.eval.task_version}"
     if task != TASK:
         return None, [], f"left out: of {task}, not of {TASK}"
@@ -72,10 +69,10 @@ def facts(sample: EvalSampleSummary, header: EvalLog, invalid: bool) -> dict[str
     """What is known of an attempt."""
     score = (sample.scores or {}).get("parity", Score.unscored())
     told, passed = score.metadata or {}, value_to_float()(score.value) == 1
-    reason = "passed" if passed else told.get("reason")
     model, seed = label(header), (header.eval.solver_args_passed or {}).get("seed")
     used = sum(sample.model_usage.values(), ModelUsage())
     fault = f"no score, no fault of the model ({first_line(sample.error or 'unscored')})"
+    reason = "passed" if passed else told.get("reason")
     return {
         "model": model,
         # The same seed makes the same attempt.
@@ -90,7 +87,7 @@ def facts(sample: EvalSampleSummary, header: EvalLog, invalid: bool) -> dict[str
         # An edited score keeps the reason of the first one.
         "reason": "edited" if reason == "passed" and not passed else reason,
         "told": Attempt.from_log(sample.metadata, passed, told),
-        "details": {} if passed else told,
+        **{name: [*told.get(name, ())] for name in ("added", "right", "other_value")},
         "limited": bool(sample.limit),
         "minutes": (sample.working_time or 0) / 60,
         "turns": sample.turn_count,

@@ -1,9 +1,8 @@
-"""From logs of inspect eval: how often a model passes, what it finds and misses, what that takes, and the next command.
+"""From logs of inspect eval: how often a model passes, what it finds, why it fails, and the next command.
 
     python report.py LOG [LOG ...] [--out FOLDER]      # files or folders of logs, or their addresses
 
-Logs of one model count together, those of several stand one after the other. A rate is a tuple (low, rate, high) with
-the ends of its 95% interval.
+Logs of one model count together. In a table a rate is a tuple (low, rate, high), with the ends of its 95% interval.
 """
 
 import argparse
@@ -26,16 +25,22 @@ from reference.architecture import RARITY
 
 SURE = 0.95
 MOST_ROWS = 40
+OF_FAILURES = {
+    "reason": "Why attempts fail",
+    "added": "What failing ports add to the original",
+    "right": "Which parts of failing ports are right",
+}
 ENDS = ["found", "missed", "other value", "not told"]  # of a departure in an attempt
 EFFORT = ["minutes", "turns", "tokens", "output tokens", "US dollars"]
+Rate = tuple[float, float, float]
 
 
-def counted(happened: pd.Series) -> tuple[float, float, float]:
-    low, high = interval(int(happened.sum()), len(happened))
-    return low, happened.mean(), high
+def counted(happened: int, tried: int) -> Rate:
+    low, high = interval(int(happened), tried)
+    return low, happened / tried, high
 
 
-def expected(draws: np.ndarray) -> tuple[float, float, float]:
+def expected(draws: np.ndarray) -> Rate:
     low, high = np.quantile(draws, [0.025, 0.975])
     return low, draws.mean(), high
 
@@ -47,87 +52,77 @@ def row_rates(attempts: pd.DataFrame, posterior: Posterior) -> np.ndarray:
 
 
 def by_row(attempts: pd.DataFrame, posterior: Posterior) -> pd.DataFrame:
-    """Measured rates beside those that the find rates of all attempts let expect; if rows are many, of the rows with
-    as many departures."""
+    """Measured rates beside those that the find rates let expect. Many rows are put together by their departures."""
     key = "id" if attempts["id"].nunique() <= MOST_ROWS else "departures"
     lines = []
     for name, part in attempts.sort_values("departures", kind="stable").groupby(key, sort=False):
         line = {key: name, "departures": part["departures"].iloc[0], "attempts": len(part)}
-        rates = {"measured": counted(part["passed"])}
-        lines.append(line | rates | {"predicted": expected(row_rates(part, posterior))})
+        measured = counted(part["passed"].sum(), len(part))
+        predicted = expected(row_rates(part, posterior))
+        lines.append({**line, "measured": measured, "predicted": predicted})
     return pd.DataFrame(lines)
 
 
 def found(attempts: pd.DataFrame, posterior: Posterior) -> pd.DataFrame:
-    """In how many attempts a departure was found or not, and its find rate, for which every attempt counts."""
+    """How a departure ended, in attempts; and its find rate, for which every attempt counts."""
     ends = []
-    for told, details in zip(attempts["told"], attempts["details"]):
-        other_value = details.get("other_value") or ()
-        for name in told.departures:
-            if name in told.found:
-                ends.append((name, "found"))
-            elif name in told.missed:
-                ends.append((name, "other value" if name in other_value else "missed"))
-            else:
-                ends.append((name, "not told"))
-    frame = pd.crosstab(*np.transpose(ends), rownames=["departure"], colnames=[""])
-    frame = frame.reindex(columns=ENDS, fill_value=0)
+    for told, other in zip(attempts["told"], attempts["other_value"]):
+        end = dict.fromkeys(told.departures, "not told") | dict.fromkeys(told.found, "found")
+        end |= dict.fromkeys(told.missed, "missed")
+        ends.append(end | dict.fromkeys(told.missed & {*other}, "other value"))
+    frame = pd.DataFrame(ends).apply(pd.Series.value_counts).reindex(ENDS).T.fillna(0).astype(int)
     frame.insert(0, "hidden in", frame.sum(axis=1))
     rates = posterior.find_rates()
     frame["find rate"] = [expected(rates[name]) for name in frame.index]
-    return frame.sort_values("find rate", key=lambda rates: rates.str[1]).reset_index()
+    return frame.rename_axis("departure").sort_values("find rate").reset_index()
 
 
-def listed(attempts: pd.DataFrame, detail: str) -> pd.DataFrame:
-    """How often each name is listed in this detail, of the attempts that tell it."""
-    lists = attempts["details"].map(lambda details: details.get(detail)).dropna()
-    names = sorted({name for names in lists for name in names})
-    shares = [counted(lists.map(lambda names, name=name: name in names)) for name in names]
-    return pd.DataFrame({detail: names, "share of failures": shares})
-
-
-def advice(logs: list[EvalLog], attempts: pd.DataFrame, rates: np.ndarray, config: Path) -> str:
-    """What to do next, and its command. rates: draws of the rate of all rows. config: the file that it may need."""
-    likely, file, last = in_band(rates).mean(), shlex.quote(str(config)), folder(logs[-1])
-    if likely >= SURE:
-        like = shlex.join(dict.fromkeys(map(folder, logs)))
-        command = f"python build_dataset.py --like {like} --rate 0.25 --count 1000"
-        return f"Train on variants like these:\n\n    {command}"
-    if likely <= 1 - SURE:
-        save_config(logs, config, limit=None, sample_id=None)
-        limit = "--budget 5" if attempts["US dollars"].any() else "--attempts 80"
-        command = f"python calibrate.py --run-config {file} {limit}"
-        wrong = "hard" if rates.mean() < BAND[0] else "easy"
-        return f"Too {wrong}: find variants that suit this model:\n\n    {command}"
-    save_config(logs, config, epochs=-(-len(attempts) // attempts["id"].nunique()))
-    command = f"inspect eval --run-config {file} --log-dir {shlex.quote(last)}"
-    return f"Not certain yet: try as often again:\n\n    {command}"
-
-
-def verdict(attempts: pd.DataFrame, rates: np.ndarray) -> str:
-    passed, limited = attempts["passed"], attempts["limited"].sum()
-    invalid = ": THE RATES ARE NOT VALID, raise it" if limited else ""
-    return (
-        f"{passed.sum()} of {len(passed)} attempts passed: {text(counted(passed))}. "
-        f"That the rate of these {attempts['id'].nunique()} variants is {BAND[0]:.0%} to "
-        f"{BAND[1]:.0%} has a probability of {in_band(rates).mean():.0%}. "
-        f"{limited} attempts were ended by a limit{invalid}."
-    )
+def of_failures(attempts: pd.DataFrame, what: str) -> pd.DataFrame:
+    """In how many failures each thing is told."""
+    failures = attempts[~attempts["passed"]]
+    counts = failures[what].explode().value_counts()
+    shares = [counted(number, len(failures)) for number in counts]
+    return pd.DataFrame({what: counts.index, "failures": counts.values, "share": shares})
 
 
 def tables(attempts: pd.DataFrame, posterior: Posterior) -> dict[str, pd.DataFrame]:
     """Title -> table, of all that there is something to tell of."""
-    passed = attempts["passed"]
-    effort = attempts.groupby(passed.map({True: "passes", False: "failures"}))[EFFORT].mean()
+    effort = attempts.groupby(np.where(attempts["passed"], "passes", "failures"))[EFFORT].mean()
     every = {
         "How often rows are passed": by_row(attempts, posterior),
-        "Why attempts fail": attempts["reason"][~passed].value_counts().reset_index(),
         "What is found": found(attempts, posterior),
-        "What failures add to the original": listed(attempts, "added"),
-        "Which parts are right in failures": listed(attempts, "right"),
+        **{title: of_failures(attempts, what) for what, title in OF_FAILURES.items()},
         "What attempts take": effort.reset_index(names="means of"),
     }
     return {title: table for title, table in every.items() if len(table)}
+
+
+def verdict(attempts: pd.DataFrame, rates: np.ndarray) -> str:
+    """rates: draws of the rate of all rows."""
+    passed, limited = attempts["passed"], attempts["limited"].sum()
+    said = f"{passed.sum()} of {len(passed)} attempts passed: "
+    said += f"{text(counted(passed.sum(), len(passed)))}. That the rate of these variants is "
+    said += f"{BAND[0]:.0%} to {BAND[1]:.0%} has a probability of {in_band(rates).mean():.0%}."
+    if limited:
+        said += f" {limited} attempts were ended by a limit: THE RATES ARE NOT VALID, raise it."
+    return said
+
+
+def advice(logs: list[EvalLog], attempts: pd.DataFrame, rates: np.ndarray, config: Path) -> str:
+    """The next command. config: the file that it may need."""
+    sure, file, log = in_band(rates).mean(), shlex.quote(str(config)), logs[-1]
+    if sure >= SURE:
+        like = shlex.join(dict.fromkeys(map(folder, logs)))
+        command = f"python build_dataset.py --like {like} --rate 0.25 --count 1000"
+        return f"Train on variants like these:\n\n    {command}"
+    if sure <= 1 - SURE:
+        save_config(log, config, limit=None, sample_id=None)
+        limit = "--budget 5" if attempts["US dollars"].any() else "--attempts 80"
+        command = f"python calibrate.py --run-config {file} {limit}"
+        return f"Find variants that suit this model:\n\n    {command}"
+    save_config(log, config, epochs=-(-len(attempts) // attempts["id"].nunique()))
+    command = f"inspect eval --run-config {file} --log-dir {shlex.quote(folder(log))}"
+    return f"Not certain yet, try as often again:\n\n    {command}"
 
 
 def markdown(title: str, frame: pd.DataFrame) -> str:
@@ -139,9 +134,7 @@ def text(value: Any) -> str:
     if isinstance(value, tuple):
         low, rate, high = value
         return f"{rate:.0%} ({low:.0%} to {high:.0%})"
-    if isinstance(value, float):
-        return "-" if np.isnan(value) else f"{value:,.3g}"
-    return str(value)
+    return f"{value:,.3g}" if isinstance(value, float) else str(value)
 
 
 def draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
@@ -156,7 +149,6 @@ def draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
     axes.set(xlim=(-2, 102), xlabel="%, with 95% intervals; green: the band of pass rates")
     axes.invert_yaxis()
     figure.savefig(path, dpi=150, facecolor="white")
-    plt.close(figure)
 
 
 def main() -> None:
@@ -165,8 +157,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder to write (report, beside the last log)")
     options = parser.parse_args()
     headers, every, notes = read(options.logs)
-    for note in notes:
-        print(note, file=sys.stderr)
+    sys.stderr.writelines(f"{note}\n" for note in notes)
     if not headers:
         sys.exit(2)
     last = folder(headers[-1])
@@ -174,9 +165,9 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     page = ["# Report", *(f"- {note}" for note in notes)]
     for number, (model, attempts) in enumerate(every.groupby("model", sort=False), 1):
-        logs = [log for log in headers if label(log) == model]
         posterior = fit([*attempts["told"]], RARITY)
         rates, told = row_rates(attempts, posterior), tables(attempts, posterior)
+        logs = [log for log in headers if label(log) == model]
         following = advice(logs, attempts, rates, out / f"run{number}.json")
         summary = f"{verdict(attempts, rates)} {following}"
         print(f"{model}: {summary}\n")

@@ -100,7 +100,8 @@ def test_a_score_that_was_edited_to_a_failure_says_so(tmp_path):
 def test_samples_are_not_loaded(tmp_path, monkeypatch):
     """Only headers and summaries: a sample may hold a transcript of megabytes."""
     path = save(log(attempts(1, 1)), tmp_path / "a.eval")
-    monkeypatch.setattr("inspect_ai.log.read_eval_log_samples_by_id", pytest.fail)
+    for name in ("read_eval_log_samples", "read_eval_log_samples_by_id", "read_eval_log_sample"):
+        monkeypatch.setattr(f"inspect_ai.log.{name}", pytest.fail)
     assert len(read([path])[1]) == 20
 
 
@@ -150,11 +151,9 @@ def test_what_is_no_log_is_one_line(tmp_path, monkeypatch, capsys):
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     (tmp_path / "empty").mkdir()
-    said = dict.fromkeys(files, "not an Inspect log, or a broken one")
-    said |= {"empty": "no log is there", "gone": "no log is there"}
-    for name, why in said.items():
+    for name in (*files, "empty", "gone"):
         code, _, (line,) = run(monkeypatch, capsys, tmp_path / name)
-        assert code == 2 and line.startswith(f"{tmp_path / name}: ") and why in line
+        assert code == 2 and line.startswith(f"{tmp_path / name}: no log is there, or a broken one")
     code, _, (line,) = run(monkeypatch, capsys, "nowhere://bucket")
     assert code == 2 and line.startswith("nowhere://bucket: cannot be listed (")
 
@@ -203,11 +202,12 @@ def test_departures_are_counted_by_what_was_told(tmp_path):
     ]
     rates = frame["find rate"]
     assert max(rates[b][1], rates[c][1]) < rates[a][1]
-    parts = report.listed(every, "right").set_index("right")["share of failures"]
-    assert parts["head"] == (*interval(2, 2)[:1], 1, interval(2, 2)[1])
-    assert parts["mlp"][1] == 0.5
-    (added,) = report.listed(every, "added").to_numpy().tolist()
-    assert added == ["sinks", (interval(1, 1)[0], 1, 1)]
+    parts = report.of_failures(every, "right").set_index("right")
+    low, high = interval(2, 3)
+    assert parts.loc["head"].tolist() == [2, (low, 2 / 3, high)]
+    assert parts.loc["mlp", "failures"] == 1 and set(parts.index) == {"head", "mlp"}
+    added = report.of_failures(every, "added").to_numpy().tolist()
+    assert added == [["sinks", 1, (interval(1, 3)[0], 1 / 3, interval(1, 3)[1])]]
 
 
 def test_rows_have_measured_and_predicted_rates(tmp_path):
@@ -253,7 +253,7 @@ def test_the_report_is_written_beside_the_log(tmp_path, monkeypatch, capsys):
     text = (tmp_path / "report" / "report.md").read_text()
     for said in (
         "18 of 40 attempts passed: 45% (31% to 60%)",
-        "| timeout | 22 |",
+        "| timeout | 22 | 100% (85% to 100%) |",
         "| passes | 1 |",
     ):
         assert said in text
