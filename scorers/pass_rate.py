@@ -1,6 +1,7 @@
 """What a run says: how often it passes and how sure that is, why attempts fail, and what is found."""
 
 from collections import defaultdict
+from statistics import mean
 
 from inspect_ai.scorer import Metric, SampleScore, metric, value_to_float
 
@@ -17,30 +18,26 @@ def pass_rate() -> Metric:
     found_sinks                     share that found this departure, of those that told of it
     told_sinks                      share that told of it, of those where it was hidden
     """
-    to_float = value_to_float()
 
     def compute(scores: list[SampleScore]) -> dict[str, float]:
-        passed, found, told = (defaultdict[str, list[bool]](list) for _ in range(3))
-        reasons: list[str] = []
+        passed, rest = defaultdict[str, list[bool]](list), defaultdict[str, list[bool]](list)
+        reasons = []
         for score in scores:
-            row, success = score.sample_metadata or {}, to_float(score.score.value) == 1
-            tells = score.score.metadata or {}
-            attempt = Attempt.from_log(row, success, tells)
-            reasons.append("passed" if success else str(tells.get("reason")))
-            passed["all"].append(success)
-            passed[str(row["departures"])].append(success)
+            row, told = score.sample_metadata or {}, score.score.metadata or {}
+            success = value_to_float()(score.score.value) == 1
+            for group in ("all", row["departures"]):
+                passed[group].append(success)
+            reasons.append("passed" if success else str(told["reason"]))
+            attempt = Attempt.from_log(row, success, told)
             for name in attempt.departures:
-                told[name].append(name in attempt.found | attempt.missed)
-                if told[name][-1]:
-                    found[name].append(name in attempt.found)
+                known = name in attempt.found | attempt.missed
+                rest[f"told_{name}"].append(known)
+                rest[f"found_{name}"] += [name in attempt.found] * known
         values: dict[str, float] = {}
-        for group, successes in passed.items():
-            number, count = sum(successes), len(successes)
-            low, high = interval(number, count)
-            values |= {f"pass_{group}": number / count, f"low_{group}": low, f"high_{group}": high}
+        for group, outcomes in passed.items():
+            low, high = interval(sum(outcomes), len(outcomes))
+            values |= {f"pass_{group}": mean(outcomes), f"low_{group}": low, f"high_{group}": high}
         values |= {f"reason_{one}": reasons.count(one) / len(reasons) for one in sorted({*reasons})}
-        for kind, results in {"found": found, "told": told}.items():
-            values |= {f"{kind}_{name}": sum(r) / len(r) for name, r in sorted(results.items())}
-        return values
+        return values | {name: mean(rest[name]) for name in sorted(rest) if rest[name]}
 
     return compute
