@@ -69,6 +69,8 @@ def facts(sample: EvalSampleSummary, header: EvalLog, invalid: bool) -> dict[str
     """What is known of an attempt."""
     score = (sample.scores or {}).get("parity", Score.unscored())
     told, passed = score.metadata or {}, value_to_float()(score.value) == 1
+    attempt = Attempt.from_log(sample.metadata, passed, told)
+    other_value = attempt.missed & {*told.get("other_value", ())}
     model, seed = label(header), (header.eval.solver_args_passed or {}).get("seed")
     used = sum(sample.model_usage.values(), ModelUsage())
     fault = f"no score, no fault of the model ({first_line(sample.error or 'unscored')})"
@@ -86,8 +88,13 @@ def facts(sample: EvalSampleSummary, header: EvalLog, invalid: bool) -> dict[str
         "passed": passed,
         # An edited score keeps the reason of the first one.
         "reason": "edited" if reason == "passed" and not passed else reason,
-        "told": Attempt.from_log(sample.metadata, passed, told),
-        **{name: [*told.get(name, ())] for name in ("added", "right", "other_value")},
+        "right": [*told.get("right", ())],
+        "added": [*told.get("added", ())],
+        "told": attempt,
+        "found": [*attempt.found],
+        "missed": [*attempt.missed - other_value],
+        "other value": [*other_value],
+        "not told": [*attempt.departures - attempt.found - attempt.missed],
         "limited": bool(sample.limit),
         "minutes": (sample.working_time or 0) / 60,
         "turns": sample.turn_count,

@@ -24,13 +24,9 @@ from difficulty.find_rates import Posterior, fit
 from reference.architecture import RARITY
 
 SURE = 0.95
-MOST_ROWS = 40
-OF_FAILURES = {
-    "reason": "Why attempts fail",
-    "added": "What failing ports add to the original",
-    "right": "Which parts of failing ports are right",
-}
+MOST_ROWS = 40  # in the table and the picture
 ENDS = ["found", "missed", "other value", "not told"]  # of a departure in an attempt
+COMMON = ["reason", "right", "added"]  # what failures may have in common
 EFFORT = ["minutes", "turns", "tokens", "output tokens", "US dollars"]
 Rate = tuple[float, float, float]
 
@@ -45,56 +41,45 @@ def expected(draws: np.ndarray) -> Rate:
     return low, draws.mean(), high
 
 
-def row_rates(attempts: pd.DataFrame, posterior: Posterior) -> np.ndarray:
-    """Draws of the pass rate of the rows that were tried, each row counting once."""
-    rows = attempts.drop_duplicates("id")["told"]
-    return posterior.pass_rates([told.departures for told in rows]).mean(1)
-
-
-def by_row(attempts: pd.DataFrame, posterior: Posterior) -> pd.DataFrame:
-    """Measured rates beside those that the find rates let expect. Many rows are put together by their departures."""
-    key = "id" if attempts["id"].nunique() <= MOST_ROWS else "departures"
-    lines = []
-    for name, part in attempts.sort_values("departures", kind="stable").groupby(key, sort=False):
-        line = {key: name, "departures": part["departures"].iloc[0], "attempts": len(part)}
-        measured = counted(part["passed"].sum(), len(part))
-        predicted = expected(row_rates(part, posterior))
-        lines.append({**line, "measured": measured, "predicted": predicted})
-    return pd.DataFrame(lines)
+def by_row(attempts: pd.DataFrame, rates: np.ndarray) -> pd.DataFrame:
+    """Measured rates beside those that the find rates let expect."""
+    columns = {"departures": ("departures", "first"), "attempts": ("passed", "count")}
+    grouped = attempts.groupby("id", sort=False)
+    frame = grouped.agg(**columns, measured=("passed", "sum")).reset_index()
+    frame["measured"] = list(map(counted, frame["measured"], frame["attempts"]))
+    frame["predicted"] = list(map(expected, rates.T))
+    return frame.sort_values("departures", kind="stable").head(MOST_ROWS)
 
 
 def found(attempts: pd.DataFrame, posterior: Posterior) -> pd.DataFrame:
-    """How a departure ended, in attempts; and its find rate, for which every attempt counts."""
-    ends = []
-    for told, other in zip(attempts["told"], attempts["other_value"]):
-        end = dict.fromkeys(told.departures, "not told") | dict.fromkeys(told.found, "found")
-        end |= dict.fromkeys(told.missed, "missed")
-        ends.append(end | dict.fromkeys(told.missed & {*other}, "other value"))
-    frame = pd.DataFrame(ends).apply(pd.Series.value_counts).reindex(ENDS).T.fillna(0).astype(int)
+    """How departures ended, in attempts; and their find rates, for which every attempt counts."""
+    frame = attempts[ENDS].apply(lambda names: names.explode().value_counts()).fillna(0).astype(int)
     frame.insert(0, "hidden in", frame.sum(axis=1))
     rates = posterior.find_rates()
     frame["find rate"] = [expected(rates[name]) for name in frame.index]
     return frame.rename_axis("departure").sort_values("find rate").reset_index()
 
 
-def of_failures(attempts: pd.DataFrame, what: str) -> pd.DataFrame:
-    """In how many failures each thing is told."""
-    failures = attempts[~attempts["passed"]]
-    counts = failures[what].explode().value_counts()
-    shares = [counted(number, len(failures)) for number in counts]
-    return pd.DataFrame({what: counts.index, "failures": counts.values, "share": shares})
+def in_common(attempts: pd.DataFrame) -> pd.DataFrame:
+    """Why failures failed, which parts of them are right, and what they add to the original."""
+    failures = attempts.loc[~attempts["passed"], COMMON]
+    counts = pd.concat({what: failures[what].explode().value_counts() for what in COMMON})
+    counts.index = counts.index.map(": ".join)
+    frame = counts.rename_axis("of failures").reset_index(name="attempts")
+    return frame.assign(share=[counted(number, len(failures)) for number in counts])
 
 
-def tables(attempts: pd.DataFrame, posterior: Posterior) -> dict[str, pd.DataFrame]:
-    """Title -> table, of all that there is something to tell of."""
+def tables(
+    attempts: pd.DataFrame, posterior: Posterior, rates: np.ndarray
+) -> dict[str, pd.DataFrame]:
+    """Title -> table. rates: draws of the pass rate of each row, (draws, rows), in the order of the attempts."""
     effort = attempts.groupby(np.where(attempts["passed"], "passes", "failures"))[EFFORT].mean()
-    every = {
-        "How often rows are passed": by_row(attempts, posterior),
+    return {
+        "How often rows are passed": by_row(attempts, rates),
         "What is found": found(attempts, posterior),
-        **{title: of_failures(attempts, what) for what, title in OF_FAILURES.items()},
+        "What failures have in common": in_common(attempts),
         "What attempts take": effort.reset_index(names="means of"),
     }
-    return {title: table for title, table in every.items() if len(table)}
 
 
 def verdict(attempts: pd.DataFrame, rates: np.ndarray) -> str:
@@ -166,10 +151,12 @@ def main() -> None:
     page = ["# Report", *(f"- {note}" for note in notes)]
     for number, (model, attempts) in enumerate(every.groupby("model", sort=False), 1):
         posterior = fit([*attempts["told"]], RARITY)
-        rates, told = row_rates(attempts, posterior), tables(attempts, posterior)
+        rows = attempts.drop_duplicates("id")["told"]
+        rates = posterior.pass_rates([told.departures for told in rows])
+        told = tables(attempts, posterior, rates)
         logs = [log for log in headers if label(log) == model]
-        following = advice(logs, attempts, rates, out / f"run{number}.json")
-        summary = f"{verdict(attempts, rates)} {following}"
+        following = advice(logs, attempts, rates.mean(1), out / f"run{number}.json")
+        summary = f"{verdict(attempts, rates.mean(1))} {following}"
         print(f"{model}: {summary}\n")
         draw(told, out / f"rates{number}.png")
         page += [f"## {model}", summary, *(markdown(title, told[title]) for title in told)]

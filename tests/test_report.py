@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from inspect_ai.log import (
     EvalError,
@@ -202,26 +203,34 @@ def test_departures_are_counted_by_what_was_told(tmp_path):
     ]
     rates = frame["find rate"]
     assert max(rates[b][1], rates[c][1]) < rates[a][1]
-    parts = report.of_failures(every, "right").set_index("right")
+    common = report.in_common(every).set_index("of failures")
     low, high = interval(2, 3)
-    assert parts.loc["head"].tolist() == [2, (low, 2 / 3, high)]
-    assert parts.loc["mlp", "failures"] == 1 and set(parts.index) == {"head", "mlp"}
-    added = report.of_failures(every, "added").to_numpy().tolist()
-    assert added == [["sinks", 1, (interval(1, 3)[0], 1 / 3, interval(1, 3)[1])]]
+    assert common.loc["right: head"].tolist() == [2, (low, 2 / 3, high)]
+    counts = {"reason: timeout": 3, "right: head": 2, "right: mlp": 1, "added: sinks": 1}
+    assert common["attempts"].to_dict() == counts
 
 
 def test_rows_have_measured_and_predicted_rates(tmp_path):
     every = read([save(log(attempts(9, 6, 2, 1)), tmp_path / "a.eval")])[1]
     posterior = fit([*every["told"]], RARITY)
-    frame = report.by_row(every, posterior)
+    rates = posterior.pass_rates([told.departures for told in every["told"][::10]])
+    frame = report.by_row(every, rates)
     assert frame["id"].tolist() == [row["id"] for row in ROWS]
     low, high = interval(6, 10)
     assert frame["measured"].iloc[1] == (low, 0.6, high)
+    assert frame["attempts"].tolist() == [10] * 4
     predicted = [rate for _, rate, _ in frame["predicted"]]
     assert all(low < rate < high for low, rate, high in frame["predicted"])
     assert predicted == sorted(predicted, reverse=True)
+    swapped = report.by_row(every.iloc[::-1], rates[:, ::-1])
+    assert swapped.to_numpy().tolist() == frame.to_numpy().tolist()
+
+
+def test_of_many_rows_those_with_the_fewest_departures_are_shown(tmp_path):
+    every = read([save(log(attempts(9, 6, 2, 1)), tmp_path / "a.eval")])[1]
     many = every.loc[every.index.repeat(20)].assign(id=range(800))
-    assert report.by_row(many, posterior)["departures"].tolist() == [1, 2, 4, 8]
+    frame = report.by_row(many, np.full((7, 800), 0.5))
+    assert len(frame) == report.MOST_ROWS and set(frame["departures"]) == {1}
 
 
 ADVICE = {  # passes of ten attempts at each row -> the next command
@@ -253,7 +262,7 @@ def test_the_report_is_written_beside_the_log(tmp_path, monkeypatch, capsys):
     text = (tmp_path / "report" / "report.md").read_text()
     for said in (
         "18 of 40 attempts passed: 45% (31% to 60%)",
-        "| timeout | 22 | 100% (85% to 100%) |",
+        "| reason: timeout | 22 | 100% (85% to 100%) |",
         "| passes | 1 |",
     ):
         assert said in text
