@@ -22,7 +22,7 @@ UNREADABLE = (OSError, ValueError, LookupError, EOFError, RuntimeError, ImportEr
 
 def read(paths: Sequence[str]) -> tuple[list[EvalLog], pd.DataFrame, list[str]]:
     """Headers of the logs that count, oldest first; a row for each attempt that counts; lines on what does not."""
-    headers, counted, notes = dict[str, EvalLog](), dict[str, dict](), list[str]()
+    headers, counted, notes = list[EvalLog](), dict[str, dict](), list[str]()
     for path in paths:
         try:
             names = [log.name for log in logs_of.list_eval_logs(path)] or [path]
@@ -34,10 +34,10 @@ def read(paths: Sequence[str]) -> tuple[list[EvalLog], pd.DataFrame, list[str]]:
             notes += [f"{name.removeprefix('file://')}: {said}"] if said else []
             counts = {attempt["uuid"]: attempt for attempt in attempts if attempt["counts"]}
             if header and counts:
-                headers[header.eval.eval_id] = header
+                headers.append(header)
                 counted |= counts  # a retried log repeats what it keeps
-    in_order = sorted(headers.values(), key=lambda log: log.eval.created)
-    return in_order, pd.DataFrame(counted.values()), notes
+    headers.sort(key=lambda log: log.eval.created)
+    return headers, pd.DataFrame(counted.values()), notes
 
 
 def read_one(name: str) -> tuple[EvalLog | None, list[dict[str, Any]], str]:

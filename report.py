@@ -69,19 +69,6 @@ def in_common(attempts: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(share=[counted(number, len(failures)) for number in counts])
 
 
-def tables(
-    attempts: pd.DataFrame, posterior: Posterior, rates: np.ndarray
-) -> dict[str, pd.DataFrame]:
-    """Title -> table. rates: draws of the pass rate of each row, (draws, rows), in the order of the attempts."""
-    effort = attempts.groupby(np.where(attempts["passed"], "passes", "failures"))[EFFORT].mean()
-    return {
-        "How often rows are passed": by_row(attempts, rates),
-        "What is found": found(attempts, posterior),
-        "What failures have in common": in_common(attempts),
-        "What attempts take": effort.reset_index(names="means of"),
-    }
-
-
 def verdict(attempts: pd.DataFrame, rates: np.ndarray) -> str:
     """rates: draws of the rate of all rows."""
     passed, limited = attempts["passed"], attempts["limited"].sum()
@@ -136,6 +123,27 @@ def draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
     figure.savefig(path, dpi=150, facecolor="white")
 
 
+def section(number: int, logs: list[EvalLog], attempts: pd.DataFrame, out: Path) -> list[str]:
+    """What is said of a model. Its picture and the config of its next run go into the folder."""
+    posterior = fit([*attempts["told"]], RARITY)
+    rows = attempts.drop_duplicates("id")["told"]
+    rates = posterior.pass_rates([told.departures for told in rows])
+    effort = attempts.groupby(np.where(attempts["passed"], "passes", "failures"))[EFFORT].mean()
+    tables = {
+        "How often rows are passed": by_row(attempts, rates),
+        "What is found": found(attempts, posterior),
+        "What failures have in common": in_common(attempts),
+        "What attempts take": effort.reset_index(names="means of"),
+    }
+    draw(tables, out / f"rates{number}.png")
+    following = advice(logs, attempts, rates.mean(1), out / f"run{number}.json")
+    return [
+        f"{verdict(attempts, rates.mean(1))} {following}",
+        *(markdown(title, table) for title, table in tables.items()),
+        f"![the rates of the tables, with 95% intervals](rates{number}.png)",
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("logs", nargs="+", metavar="LOG", help="a log, or a folder of logs")
@@ -150,17 +158,10 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     page = ["# Report", *(f"- {note}" for note in notes)]
     for number, (model, attempts) in enumerate(every.groupby("model", sort=False), 1):
-        posterior = fit([*attempts["told"]], RARITY)
-        rows = attempts.drop_duplicates("id")["told"]
-        rates = posterior.pass_rates([told.departures for told in rows])
-        told = tables(attempts, posterior, rates)
         logs = [log for log in headers if label(log) == model]
-        following = advice(logs, attempts, rates.mean(1), out / f"run{number}.json")
-        summary = f"{verdict(attempts, rates.mean(1))} {following}"
-        print(f"{model}: {summary}\n")
-        draw(told, out / f"rates{number}.png")
-        page += [f"## {model}", summary, *(markdown(title, told[title]) for title in told)]
-        page += [f"![the rates of the tables, with 95% intervals](rates{number}.png)"]
+        said = section(number, logs, attempts, out)
+        print(f"{model}: {said[0]}\n")
+        page += [f"## {model}", *said]
     (out / "report.md").write_text("\n\n".join(page) + "\n", encoding="utf-8")
     print(f"Report: {out / 'report.md'}")
 

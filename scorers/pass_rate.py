@@ -1,6 +1,7 @@
 """What a run says: how often it passes and how sure that is, and why attempts fail."""
 
 from collections import Counter, defaultdict
+from math import nan
 
 from inspect_ai.scorer import Metric, SampleScore, metric, value_to_float
 
@@ -16,6 +17,8 @@ def pass_rate() -> Metric:
     """
 
     def compute(scores: list[SampleScore]) -> dict[str, float]:
+        if not scores:
+            return {"pass_all": nan}  # Inspect looks for it at the start of a run
         passed, reasons = defaultdict[str, list[bool]](list), Counter[str]()
         for score in scores:
             row, told = score.sample_metadata or {}, score.score.metadata or {}

@@ -113,8 +113,8 @@ def test_the_order_of_the_attempts_does_not_matter():
     assert pass_rate()(scores(*attempts)) == pass_rate()(scores(*reversed(attempts)))
 
 
-def test_no_scores_are_no_values():
-    assert pass_rate()([]) == {}
+def test_no_scores_are_no_rate():
+    assert np.isnan(pass_rate()([])["pass_all"])
 
 
 def test_values_survive_a_log():
