@@ -18,7 +18,6 @@ from guards.arguments import ROOT, read_rows
 from identification.port import Architecture, port
 from inspect_task import load, orphan_checkpoint, parity
 
-REPEATS = int(os.environ.get("REPEATS", 9))
 ROW = read_rows(ROOT / "dataset.jsonl")[1]
 CALLS = dumps([(call.weights, call.tokens) for call in load(ROW)[1:]])
 FLOOR = "import model, pickle, sys; [model.forward(*job) for job in pickle.load(sys.stdin.buffer)]"
@@ -29,7 +28,7 @@ LOOK = ("bash", {"command": "ls -l"})
 SCRIPT = [WRITE, *[NUMPY, LOOK] * 9, NUMPY, ("submit", {"answer": "done"})]
 USAGE = {"usage": model.ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)}
 START = f"inspect eval {ROOT}/inspect_task.py@orphan_checkpoint --solver {__file__}@stop"
-START += " --model mockllm/model --sandbox local --display none -T dataset="
+START += " --model none --sandbox local --display none -T dataset="
 
 
 @solver
@@ -69,13 +68,8 @@ def rollout(where, null):
 
 
 def lines(folder):
-    """What is measured beside what, at most how often as long it may take, and the seconds of both."""
-    yield (
-        "start to first sample, 20,000 rows / 10 rows",
-        2,
-        start(folder, 20_000),
-        start(folder, 10),
-    )
+    """What is measured beside what, the ratio that it may have, and the seconds of both."""
+    yield "start, 20,000 rows / 10 rows", 2, start(folder, 20_000), start(folder, 10)
     for name, where in {"Docker": None, "local": "local"}.items():
         (whole, grade, floor), (null, *_) = rollout(where, False), rollout(where, True)
         yield f"{name}: grade / floor", 1.5, grade, floor
@@ -85,8 +79,8 @@ def lines(folder):
 if __name__ == "__main__":
     with TemporaryDirectory() as folder:
         os.environ |= {"INSPECT_LOG_DIR": folder, "TMPDIR": folder, "OPENBLAS_NUM_THREADS": "1"}
-        runs = [[*lines(folder)] for _ in range(REPEATS)]
+        runs = [[*lines(folder)] for _ in range(int(os.environ.get("REPEATS", 9)))]
     print("| what / beside what | seconds | beside | ratio | at most |\n|---|---|---|---|---|")
-    for (what, *_), (limit, *_), costs, floors in (zip(*repeats) for repeats in zip(*runs)):
-        cost, floor = median(costs), median(floors)
+    for (what, *_), (limit, *_), *both in (zip(*repeats) for repeats in zip(*runs)):
+        cost, floor = map(median, both)
         print(f"| {what} | {cost:.3g} | {floor:.3g} | {cost / floor:.2f} | {limit} |")

@@ -20,14 +20,13 @@ def chosen_rows(dataset: Any, departures: Any) -> tuple[Path, list[Row]]:
     """The file that is read, looked for in the working directory and then in this repository; and its rows: all, or
     those with so many departures, 4 or [2, 4] or "2,4"."""
     folder = START if Path.cwd() == ROOT else Path.cwd()
-    path = folder / Path(str(dataset)).expanduser()
-    if not path.is_file():
-        path = ROOT / str(dataset)
-    if not isinstance(dataset, str | Path) or not path.is_file():
+    places = [folder / Path(str(dataset)).expanduser(), ROOT / str(dataset)]
+    path = next(filter(Path.is_file, places), None)
+    if path is None or not isinstance(dataset, str | Path):
         raise PrerequisiteError(f"dataset={dataset!r}: give the path of a .jsonl file that exists")
     rows = read_rows(path)
-    there = {str(row.departures) for row in rows}
     asked = departures if isinstance(departures, list | tuple) else str(departures).split(",")
+    there = {str(row.departures) for row in rows}
     wanted = there if departures is None else {str(one).strip() for one in asked}
     if not wanted or wanted - there:
         known = ", ".join(sorted(there, key=int))
