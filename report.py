@@ -43,10 +43,9 @@ def expected(draws: np.ndarray) -> Rate:
 
 def by_row(attempts: pd.DataFrame, rates: np.ndarray) -> pd.DataFrame:
     """Measured rates beside those that the find rates let expect."""
-    columns = {"departures": ("departures", "first"), "attempts": ("passed", "count")}
     grouped = attempts.groupby("id", sort=False)
-    frame = grouped.agg(**columns, measured=("passed", "sum")).reset_index()
-    frame["measured"] = list(map(counted, frame["measured"], frame["attempts"]))
+    frame = grouped["departures"].agg(departures="first", attempts="count").reset_index()
+    frame["measured"] = list(map(counted, grouped["passed"].sum(), frame["attempts"]))
     frame["predicted"] = list(map(expected, rates.T))
     return frame.sort_values("departures", kind="stable").head(MOST_ROWS)
 
@@ -71,10 +70,10 @@ def in_common(attempts: pd.DataFrame) -> pd.DataFrame:
 
 def verdict(attempts: pd.DataFrame, rates: np.ndarray) -> str:
     """rates: draws of the rate of all rows."""
-    passed, limited = attempts["passed"], attempts["limited"].sum()
-    said = f"{passed.sum()} of {len(passed)} attempts passed: "
-    said += f"{text(counted(passed.sum(), len(passed)))}. That the rate of these variants is "
-    said += f"{BAND[0]:.0%} to {BAND[1]:.0%} has a probability of {in_band(rates).mean():.0%}."
+    tried, passed, limited = len(attempts), attempts["passed"].sum(), attempts["limited"].sum()
+    said = f"{passed} of {tried} attempts passed: {text(counted(passed, tried))}. These variants "
+    said += f"are in the band of {BAND[0]:.0%} to {BAND[1]:.0%} with a probability of "
+    said += f"{in_band(rates).mean():.0%}."
     if limited:
         said += f" {limited} attempts were ended by a limit: THE RATES ARE NOT VALID, raise it."
     return said
@@ -82,7 +81,7 @@ def verdict(attempts: pd.DataFrame, rates: np.ndarray) -> str:
 
 def advice(logs: list[EvalLog], attempts: pd.DataFrame, rates: np.ndarray, config: Path) -> str:
     """The next command. config: the file that it may need."""
-    sure, file, log = in_band(rates).mean(), shlex.quote(str(config)), logs[-1]
+    sure, file, log = in_band(rates).mean(), shlex.quote(str(config.absolute())), logs[-1]
     if sure >= SURE:
         like = shlex.join(dict.fromkeys(map(folder, logs)))
         command = f"python build_dataset.py --like {like} --rate 0.25 --count 1000"
@@ -147,23 +146,22 @@ def section(number: int, logs: list[EvalLog], attempts: pd.DataFrame, out: Path)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("logs", nargs="+", metavar="LOG", help="a log, or a folder of logs")
-    parser.add_argument("--out", type=Path, help="folder to write (report, beside the last log)")
+    parser.add_argument("--out", type=Path, default=Path("report"), help="folder to write (report)")
     options = parser.parse_args()
     headers, every, notes = read(options.logs)
     sys.stderr.writelines(f"{note}\n" for note in notes)
     if not headers:
         sys.exit(2)
-    last = folder(headers[-1])
-    out = options.out or Path("." if "://" in last else last) / "report"
-    out.mkdir(parents=True, exist_ok=True)
+    options.out.mkdir(parents=True, exist_ok=True)
     page = ["# Report", *(f"- {note}" for note in notes)]
     for number, (model, attempts) in enumerate(every.groupby("model", sort=False), 1):
         logs = [log for log in headers if label(log) == model]
-        said = section(number, logs, attempts, out)
+        said = section(number, logs, attempts, options.out)
         print(f"{model}: {said[0]}\n")
         page += [f"## {model}", *said]
-    (out / "report.md").write_text("\n\n".join(page) + "\n", encoding="utf-8")
-    print(f"Report: {out / 'report.md'}")
+    path = options.out / "report.md"
+    path.write_text("\n\n".join(page) + "\n", encoding="utf-8")
+    print(f"Report: {path}")
 
 
 if __name__ == "__main__":

@@ -17,15 +17,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # Inspect loads this file by
 
 from tools.check_port import check_port
 
-SESSION = Path(__file__).with_name("session.md").read_text(encoding="utf-8")
+TEXT = Path(__file__).with_name("session.md").read_text(encoding="utf-8")
+INTRODUCTION, SESSION = TEXT.split("---\n\n", 1)
 CELL = re.compile(r"(.*?)```(\w+)\n(.*?)```\n", re.DOTALL)  # a thought, a tool, what it is given
 ARGUMENT = {"python": "code", "bash": "command"}
-INTRODUCTION = """# What does a solved attempt look like?
-
-A hand-written session, played with the agent's own tools against row 2 of dataset.jsonl, whose original differs from
-Llama in two choices. No language model wrote it. `make walkthrough` makes this page; its cells stand in
-[baselines/session.md](../baselines/session.md).
-"""
 
 
 @solver
@@ -48,4 +43,4 @@ if __name__ == "__main__":
     (sample,) = read_eval_log(sys.argv[1]).samples or []
     told = [message.text.rstrip() for message in sample.messages if message.role == "tool"]
     answers = iter(f"\n```text\n{text}\n```\n" if text else "" for text in told)
-    print(INTRODUCTION, CELL.sub(lambda cell: cell[0] + next(answers), SESSION), sep="\n", end="")
+    print(INTRODUCTION + CELL.sub(lambda cell: cell[0] + next(answers), SESSION), end="")

@@ -316,16 +316,19 @@ def test_the_printed_command_runs_and_is_the_same_model(tmp_path):
     made = log([sample()], model="mockllm/model", model_generate_config=config, **options)
     made.eval.config.limit = (0, 1)
     save(made, tmp_path / "a b.eval")
+    here, there = tmp_path / "hère", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
     command = [sys.executable, str(ROOT / "report.py"), str(tmp_path)]
-    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True).stdout
     (line,) = [line.strip() for line in printed.splitlines() if line.startswith("    ")]
     assert line.startswith("inspect eval --run-config ")
     done = subprocess.run(
-        f"{line} --display none", shell=True, cwd=tmp_path, capture_output=True, text=True
+        f"{line} --display none", shell=True, cwd=there, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     headers, every, _ = read([str(tmp_path)])
     assert len(headers) == 2 and len(every) == 2
     assert set(map(label, headers)) == {label(made)}
-    written = json.loads((tmp_path / "report" / "run1.json").read_text())
+    written = json.loads((here / "report" / "run1.json").read_text())
     assert written["eval_config"]["epochs"] == 1

@@ -24,6 +24,12 @@ from reference.architecture import RARITY
 EIGHT = [name for name in ROWS[3]["architecture"] if name != "heads"]
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Every test has a working directory of its own, as reports are written there."""
+    monkeypatch.chdir(tmp_path)
+
+
 def run(monkeypatch, capsys, *arguments):
     """Exit code, standard output and lines of standard error of the command."""
     monkeypatch.setattr(sys, "argv", ["report.py", *map(str, arguments)])
@@ -171,7 +177,6 @@ def test_the_same_seed_is_the_same_attempt(tmp_path):
 def test_logs_that_are_elsewhere(tmp_path, monkeypatch, capsys):
     """By address; the next command goes on there, the report is written here."""
     save(log(attempts(3, 3, 3, 3)), "memory://bucket/runs/one.eval")
-    monkeypatch.chdir(tmp_path)
     for place in ("memory://bucket/runs", "memory://bucket/runs/one.eval"):
         code, printed, notes = run(monkeypatch, capsys, place)
         assert (code, notes) == (0, []) and "memory://" in printed
@@ -253,9 +258,9 @@ def test_there_is_always_a_next_command(case, tmp_path, monkeypatch, capsys):
     assert f"{sum(passes)} of {4 * epochs} attempts passed" in printed
 
 
-def test_the_report_is_written_beside_the_log(tmp_path, monkeypatch, capsys):
+def test_the_report_is_written_into_the_working_directory(tmp_path, monkeypatch, capsys):
     samples = attempts(9, 6, 2, 1)
-    path = save(log(samples), tmp_path / "a.eval")
+    path = save(log(samples), tmp_path / "logs" / "a.eval")
     code, _, _ = run(monkeypatch, capsys, path)
     files = {file.name for file in (tmp_path / "report").iterdir()}
     assert code == 0 and files == {"report.md", "rates1.png", "run1.json"}
