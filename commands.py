@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from inspect_ai.log import EvalLog
+from inspect_ai.log import EvalConfig, EvalLog
 
 from guards.arguments import ROOT
 from inspect_task import orphan_checkpoint
 
-LIMITS = {f"{what}_limit" for what in ("message", "token", "turn", "time", "working", "cost")}
-BEHAVIOUR = {*LIMITS, "token_limit_type", "approval", "review", "sentinel"}
+BEHAVIOUR = {"token_limit_type", "approval", "review", "sentinel"}  # of EvalConfig
+BEHAVIOUR |= {name for name in EvalConfig.model_fields if name.endswith("_limit")}
 INCIDENTAL = {  # of GenerateConfig: it does not change how a model acts
     *("timeout", "attempt_timeout", "stream_idle_timeout", "max_retries", "max_connections"),
     *("adaptive_connections", "batch", "cache_prompt", "logprobs", "top_logprobs"),

@@ -105,7 +105,9 @@ def text(value: Any) -> str:
     if isinstance(value, tuple):
         low, rate, high = value
         return f"{rate:.0%} ({low:.0%} to {high:.0%})"
-    return f"{value:,.3g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):  # 3 digits, never as 1e+03
+        return np.format_float_positional(value, 3, unique=False, fractional=False, trim="-")
+    return str(value)
 
 
 def draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
