@@ -17,6 +17,7 @@ from inspect_task import VERSION
 
 TASK = f"task orphan_checkpoint, version {VERSION}"
 LARGE = {"messages", "events", "store", "attachments", "timelines"}
+AS_THEY_ARE = {"id", "epoch", "limit", "working_time", "turn_count"}  # of a summary
 UNREADABLE = (OSError, ValueError, LookupError, EOFError, RuntimeError, ImportError, BadZipFile)
 
 
@@ -79,8 +80,7 @@ def facts(sample: EvalSampleSummary, header: EvalLog, invalid: bool) -> dict[str
         "model": model,
         # The same seed makes the same attempt.
         "uuid": sample.uuid if seed is None else f"{model} {seed} {sample.id} {sample.epoch}",
-        "id": sample.id,
-        "epoch": sample.epoch,
+        **sample.model_dump(include=AS_THEY_ARE),
         "row": sample.metadata,
         "departures": sample.metadata["departures"],
         "counts": not (invalid or pd.isna(score.value)),
@@ -95,11 +95,7 @@ def facts(sample: EvalSampleSummary, header: EvalLog, invalid: bool) -> dict[str
         "missed": [*attempt.missed - other_value],
         "other value": [*other_value],
         "not told": [*attempt.departures - attempt.found - attempt.missed],
-        "limited": bool(sample.limit),
-        "minutes": (sample.working_time or 0) / 60,
-        "turns": sample.turn_count,
-        "tokens": used.total_tokens,
-        "output tokens": used.output_tokens,
+        **used.model_dump(include={"input_tokens", "output_tokens"}),
         "US dollars": used.total_cost,
     }
 

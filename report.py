@@ -27,7 +27,7 @@ SURE = 0.95
 MOST_ROWS = 40  # in the table and the picture
 ENDS = ["found", "missed", "other value", "not told"]  # of a departure in an attempt
 COMMON = ["reason", "right", "added"]  # what failures may have in common
-EFFORT = ["minutes", "turns", "tokens", "output tokens", "US dollars"]
+EFFORT = ["working_time", "turn_count", "input_tokens", "output_tokens", "US dollars"]
 Rate = tuple[float, float, float]
 
 
@@ -70,7 +70,7 @@ def in_common(attempts: pd.DataFrame) -> pd.DataFrame:
 
 def verdict(attempts: pd.DataFrame, rates: np.ndarray) -> str:
     """rates: draws of the rate of all rows."""
-    tried, passed, limited = len(attempts), attempts["passed"].sum(), attempts["limited"].sum()
+    tried, passed, limited = len(attempts), attempts["passed"].sum(), attempts["limit"].count()
     said = f"{passed} of {tried} attempts passed: {text(counted(passed, tried))}. These variants "
     said += f"are in the band of {BAND[0]:.0%} to {BAND[1]:.0%} with a probability of "
     said += f"{in_band(rates).mean():.0%}."
