@@ -75,4 +75,4 @@ def found(path: str) -> str:
 
 def folder(log: EvalLog) -> str:
     """Of a log: a path, or an address."""
-    return log.location.rpartition("/")[0].removeprefix("file://")
+    return log.location.rpartition("/")[0].removeprefix("file://") or "."
