@@ -12,7 +12,7 @@ from inspect_ai.log import HeadlineMetric
 from inspect_ai.model import GenerateConfig
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.tool import bash, python
-from inspect_ai.util import sandbox, store
+from inspect_ai.util import collect, sandbox, store
 
 sys.path.insert(0, str(Path(__file__).parent))  # an installed package of the same name comes later
 
@@ -56,13 +56,15 @@ def orphan_checkpoint(departures=None, dataset="dataset.jsonl") -> Task:
 def stage() -> Solver:
     """Puts weights.npz and traces.npz into the working directory."""
 
+    async def write(name: str, arrays: dict) -> None:
+        np.savez(file := io.BytesIO(), **arrays)
+        await sandbox().write_file(name, file.getvalue())
+
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         store().set("row", state.metadata)
         traces, *_ = load(Row(**state.metadata))
         shown = {"tokens": traces.tokens, "logits": np.float32(traces.logits)}
-        for name, arrays in (("weights.npz", traces.weights), ("traces.npz", shown)):
-            np.savez(file := io.BytesIO(), **arrays)
-            await sandbox().write_file(name, file.getvalue())
+        await collect(write("weights.npz", traces.weights), write("traces.npz", shown))
         return state
 
     return solve

@@ -65,10 +65,9 @@ async def attempt(calls: list[Call]) -> Outcome:
 def parity() -> Scorer:
     async def score(state: TaskState, target: Target) -> Score:
         raise_if_never_begun(state)
-        row = Row(**state.metadata)
-        _, *probes = load(row)
+        _, *probes = load(Row(**state.metadata))
         reason, detail, source, logits = await attempt(probes)
-        architecture = Architecture(**row.architecture)
+        architecture = Architecture(**state.metadata["architecture"])
         told = Diagnosis(reason, [*departures(architecture)] if reason == "passed" else [])
         if reason == "wrong_logits" and logits is not None:
             told = await diagnose(architecture, probes, logits, attempt)
