@@ -1,4 +1,4 @@
-"""From logs of inspect eval to its attempts: a table with a row for each, and a line on whatever does not count."""
+"""From logs to attempts: a table with a row for each, and a line on whatever does not count."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ UNREADABLE = (OSError, ValueError, LookupError, EOFError, RuntimeError, ImportEr
 
 
 def read(paths: Sequence[str]) -> tuple[list[EvalLog], pd.DataFrame, list[str]]:
-    """Headers of the logs that count, oldest first; a row for each attempt that counts; lines on what does not."""
+    """Headers of the logs that count, oldest first; the attempts that count; lines on the rest."""
     headers, counted, notes = list[EvalLog](), dict[str, dict](), list[str]()
     for path in paths:
         try:
@@ -42,7 +42,7 @@ def read(paths: Sequence[str]) -> tuple[list[EvalLog], pd.DataFrame, list[str]]:
 
 
 def read_one(name: str) -> tuple[EvalLog | None, list[dict[str, Any]], str]:
-    """Header of a log, all its attempts, and what does not count of them. No header: it is no log of this task."""
+    """Header of a log, all its attempts, and which do not count. No header: no log of this task."""
     try:
         header = logs_of.read_eval_log(name, header_only=True)
         samples, invalid = logs_of.read_eval_log_sample_summaries(name), set[str | None]()

@@ -1,4 +1,4 @@
-"""What makes two runs the same model, and the config that runs it again, by Inspect's own export."""
+"""What makes two runs the same model, and the config that runs it again, as Inspect exports it."""
 
 import json
 import runpy
@@ -24,7 +24,7 @@ USUAL = {"turn_limit": TASK.turn_limit, **TASK.config.model_dump(exclude_none=Tr
 
 
 def inspect(*words: str) -> None:
-    """Inspect's command line, in this process: a run ends when this process is killed. SystemExit: it failed."""
+    """Inspect's command line, in this process, so that it ends with it. SystemExit: it failed."""
     sys.argv = ["inspect", *words]
     try:
         runpy.run_module("inspect_ai", run_name="__main__")
@@ -47,8 +47,8 @@ def label(log: EvalLog) -> str:
 
 
 def save_config(log: EvalLog, path: Path, **changes: Any) -> None:
-    """Writes what `inspect eval --run-config` needs to make the run of this log once more, from any folder, with another
-    seed. changes: of Inspect's EvalConfig."""
+    """Writes what `inspect eval --run-config` needs to run this once more, from any folder, with
+    another seed. changes: of Inspect's EvalConfig."""
     inspect("log", "export-config", log.location, "--format", "json", "--output", str(path))
     config, spec = json.loads(path.read_text("utf-8")), log.eval
     arguments = spec.task_args | {"dataset": spec.dataset.location}

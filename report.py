@@ -1,8 +1,8 @@
-"""From logs of inspect eval: how often a model passes, what it finds, why it fails, and the next command.
+"""From logs: how often a model passes, what it finds, why it fails, and the next command.
 
-    python report.py LOG [LOG ...] [--out FOLDER]      # files or folders of logs, or their addresses
+    python report.py LOG [LOG ...] [--out FOLDER]      # logs or folders, or their addresses
 
-Logs of one model count together. In a table a rate is a tuple (low, rate, high), with the ends of its 95% interval.
+Logs of one model count together. A rate is a tuple (low, rate, high), a 95% interval around it.
 """
 
 import argparse
@@ -111,7 +111,7 @@ def text(value: Any) -> str:
 
 
 def draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
-    """The rates of all tables with their intervals, on white so that they read on dark pages too."""
+    """The rates of all tables with their intervals, on white, to be read on dark pages too."""
     cells = pd.concat([table.set_index(table.columns[0]).stack() for table in tables.values()])
     rates = cells[cells.map(lambda cell: isinstance(cell, tuple))]
     names = [f"{name}: {column}" for name, column in rates.index]

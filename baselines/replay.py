@@ -1,4 +1,4 @@
-"""A solver that grades a log again: it puts each model.py that was graded there into a fresh sandbox.
+"""A solver that grades a log again: it puts each model.py of the log into a fresh sandbox.
 
     inspect eval inspect_task.py --solver baselines/replay.py@replay -S log=logs/OLD.eval --model none --epochs 10
 
@@ -13,7 +13,7 @@ from inspect_ai.util import sandbox
 
 @solver
 def replay(log: str) -> Solver:
-    """log: path or address. IndexError: it has no attempt at this row in this epoch. KeyError: that has no score."""
+    """log: path or address. IndexError: it lacks this row in this epoch. KeyError: no score."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         old = await read_eval_log_sample_async(log, state.sample_id, state.epoch)

@@ -1,4 +1,4 @@
-"""A solver without a language model: plays session.md, a hand-written attempt at row 2, with the agent's own tools.
+"""A solver without a language model: plays session.md, a hand-written attempt, with real tools.
 
 inspect eval inspect_task.py -T departures=2 --solver baselines/walkthrough.py@walkthrough --model none
 python baselines/walkthrough.py LOG > docs/walkthrough.md

@@ -1,9 +1,9 @@
-"""What a port sees if it misses one choice: where along the sequence the error starts, and how large it is.
+"""What missing one choice does to a port: where the error starts, and how large it is.
 
     python benchmarks/fingerprints.py        # writes docs/fingerprints.png
 
-Each choice departs alone, with what it requires, in 20 variants; the port lacks it. A cell of the picture is the median,
-over these variants, of the worst error at that position of the traces.
+Each choice departs alone, with what it requires, in 20 variants; the port lacks it. A cell of the
+picture is the median, over these variants, of the worst error at that position of the traces.
 """
 
 import secrets

@@ -1,4 +1,4 @@
-"""What the task costs beside the least that it could cost: prints the table of docs/performance.md."""
+"""What the task costs beside the least that it could cost: the table of docs/performance.md."""
 
 import os
 import sys
@@ -47,7 +47,7 @@ def start(folder, count):
 
 
 def rollout(where, null):
-    """Seconds of a rollout, of which the null task has neither files nor grade; of a grade; of its floor."""
+    """Seconds of a rollout, for the null task without files and grade; of a grade; of its floor."""
     task, times = orphan_checkpoint(departures=2), []
 
     async def grade_again(state):

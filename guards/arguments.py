@@ -1,4 +1,4 @@
-"""The task's arguments: the file of the dataset, and its rows that run; or one line that says what is wrong."""
+"""The task's arguments: the dataset and its rows that run; or one line that says what is wrong."""
 
 from inspect import signature
 from pathlib import Path
@@ -12,13 +12,13 @@ from reference.rows import Row, load
 
 ROOT = Path(__file__).parents[1]
 START = signature(list_tasks).parameters["root_dir"].default
-"""The working directory when Inspect was imported. To load a task from a file, it goes to the folder of that file."""
+"""The working directory when Inspect was imported. To load a task, it goes to the task's folder."""
 ROWS = TypeAdapter(Annotated[list[Row], Field(min_length=1)])
 
 
 def chosen_rows(dataset: Any, departures: Any) -> tuple[Path, list[Row]]:
-    """The file that is read, looked for in the working directory and then in this repository; and its rows: all, or
-    those with so many departures, 4 or [2, 4] or "2,4"."""
+    """The file that is read, from the working directory or else from this repository; and its rows:
+    all, or those with so many departures, 4 or [2, 4] or "2,4"."""
     folder = START if Path.cwd() == ROOT else Path.cwd()
     places = [folder / Path(str(dataset)).expanduser(), ROOT / str(dataset)]
     path = next(filter(Path.is_file, places), None)
@@ -35,7 +35,7 @@ def chosen_rows(dataset: Any, departures: Any) -> tuple[Path, list[Row]]:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Every row of a dataset. Of the first alone the hash is checked: to build a variant takes tens of milliseconds."""
+    """Every row of a dataset. The hash of the first alone is checked: to build a variant takes time."""
     lines = b",\n".join(path.read_bytes().splitlines())  # one array, which has as many lines
     try:
         rows = ROWS.validate_json(b"[" + lines + b"]")

@@ -1,9 +1,9 @@
-"""Tells a fault of the engine or the host, which raises, from one of the submission, which scores 0.
+"""Tells a fault of the engine or the host, which raises, from the submission's, which scores 0.
 
-The two are told apart by who speaks. The harness says `started` before anything of the agent's can run, and what it
-said cannot be taken back. Where it said nothing, the exit code tells: 1 is a docker command that did not reach its
-engine, a negative one a docker command that the host killed; from 2 on the container refused to start a process, or the
-process was killed in it. A sandbox that is dead by then was killed by the agent.
+The harness says `started` before anything of the agent's can run, and that cannot be taken back.
+Where it said nothing, the exit code tells: 1 is a docker command that did not reach its engine, a
+negative one a docker command that the host killed; from 2 on the container refused to start a
+process, or the process was killed in it. A sandbox that is dead by then was killed by the agent.
 """
 
 import time
@@ -17,8 +17,8 @@ BROKEN_BY_AGENT = (SandboxUnavailableError, PermissionError, OutputLimitExceeded
 
 
 async def execute(command: list[str], seconds: int, job: bytes = b"") -> ExecResult[str]:
-    """Runs a command that says something. TimeoutError, BROKEN_BY_AGENT: the submission's fault. RuntimeError: that of
-    the engine or the host; after a crash of a job the engine is asked, in case it broke meanwhile."""
+    """Runs a command that prints. TimeoutError, BROKEN_BY_AGENT: the submission's fault. RuntimeError:
+    the engine's or the host's; after a job crashed the engine is asked, in case it broke meanwhile."""
     start = time.monotonic()
     try:
         ran = await sandbox().exec(
@@ -37,7 +37,7 @@ async def execute(command: list[str], seconds: int, job: bytes = b"") -> ExecRes
 
 
 def raise_if_never_begun(state: TaskState) -> None:
-    """RuntimeError: the attempt was refused, or ended by an error before the agent's first answer."""
+    """RuntimeError: it was refused, or ended by an error before the agent's first answer."""
     if "refused" in state.store:
         raise RuntimeError(state.store.get("refused"))
     broken = [event.error.message for event in transcript().events if event.event == "error"]

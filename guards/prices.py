@@ -1,4 +1,4 @@
-"""What models cost, wherever a run is started from: of Inspect's options for prices each is a path from the working directory."""
+"""What models cost, from any folder: Inspect's options for prices are paths from the working one."""
 
 import yaml
 from inspect_ai.model import ModelCost, get_model_info, set_model_cost

@@ -12,7 +12,7 @@ from difficulty.band import interval
 def pass_rate() -> Metric:
     """Rates of attempts, every epoch one:
 
-    pass_all, low_all, high_all     pass rate and its 95% Wilson interval; pass_4 ...: with 4 departures
+    pass_all, low_all, high_all     pass rate and its 95% interval; pass_4 ...: with 4 departures
     reason_timeout                  share that ended for this reason
     """
 
