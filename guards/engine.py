@@ -17,8 +17,8 @@ BROKEN_BY_AGENT = (SandboxUnavailableError, PermissionError, OutputLimitExceeded
 
 
 async def execute(command: list[str], seconds: int, job: bytes = b"") -> ExecResult[str]:
-    """Runs a command that prints. TimeoutError, BROKEN_BY_AGENT: the submission's fault. RuntimeError:
-    the engine's or the host's; after a job crashed the engine is asked, in case it broke meanwhile."""
+    """Runs a command that prints. TimeoutError, BROKEN_BY_AGENT: the submission's fault.
+    RuntimeError: the engine's or the host's; after a crash of a job, the engine is asked too."""
     start = time.monotonic()
     try:
         ran = await sandbox().exec(
