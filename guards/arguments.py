@@ -35,7 +35,7 @@ def chosen_rows(dataset: Any, departures: Any) -> tuple[Path, list[Row]]:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Every row of a dataset. Only the first has its hash checked: to build a variant takes time."""
+    """Every row of a dataset. Only the first has its hash checked: building a variant takes time."""
     lines = b",\n".join(path.read_bytes().splitlines())  # one array, which has as many lines
     try:
         rows = ROWS.validate_json(b"[" + lines + b"]")

@@ -1,4 +1,4 @@
-"""What models cost, from any folder: in Inspect's options, prices are in the working folder."""
+"""What models cost, from any folder; Inspect's own options look in the working folder alone."""
 
 import yaml
 from inspect_ai.model import ModelCost, get_model_info, set_model_cost
