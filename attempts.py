@@ -1,8 +1,7 @@
-"""From logs of inspect eval to its attempts: a table with a row for each, and a line on whatever does not count."""
+"""From logs to attempts: a table with a row for each, and a line on whatever does not count."""
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
@@ -18,42 +17,41 @@ from inspect_task import VERSION
 
 TASK = f"task orphan_checkpoint, version {VERSION}"
 LARGE = {"messages", "events", "store", "attachments", "timelines"}
+AS_THEY_ARE = {"id", "epoch", "limit", "working_time", "turn_count"}  # of a summary
 UNREADABLE = (OSError, ValueError, LookupError, EOFError, RuntimeError, ImportError, BadZipFile)
 
 
 def read(paths: Sequence[str]) -> tuple[list[EvalLog], pd.DataFrame, list[str]]:
-    """Headers of the logs that count, oldest first; a row for each attempt that counts; lines on what does not."""
-    headers, counted, notes = dict[str, EvalLog](), dict[str, dict](), list[str]()
+    """Headers of the logs that count, oldest first; the attempts that count; lines on the rest."""
+    headers, counted, notes = list[EvalLog](), dict[str, dict](), list[str]()
     for path in paths:
-        is_log = path.endswith((".eval", ".json")) or Path(path).is_file()
         try:
-            names = [path] if is_log else [log.name for log in logs_of.list_eval_logs(path)]
+            names = [log.name for log in logs_of.list_eval_logs(path)] or [path]
         except UNREADABLE as error:
             notes.append(f"{path}: cannot be listed ({first_line(error)})")
             continue
-        notes += [] if names else [f"{path}: no log is there"]
         for name in names:
             header, attempts, said = read_one(name)
             notes += [f"{name.removeprefix('file://')}: {said}"] if said else []
             counts = {attempt["uuid"]: attempt for attempt in attempts if attempt["counts"]}
             if header and counts:
-                headers[header.eval.eval_id] = header
+                headers.append(header)
                 counted |= counts  # a retried log repeats what it keeps
-    in_order = sorted(headers.values(), key=lambda log: log.eval.created)
-    return in_order, pd.DataFrame(counted.values()), notes
+    headers.sort(key=lambda log: log.eval.created)
+    return headers, pd.DataFrame(counted.values()), notes
 
 
 def read_one(name: str) -> tuple[EvalLog | None, list[dict[str, Any]], str]:
-    """Header of a log, all its attempts, and what does not count of them. No header: it is no log of this task."""
+    """Header of a log, all its attempts, and which do not count. No header: no log of this task."""
     try:
         header = logs_of.read_eval_log(name, header_only=True)
-        samples, invalid = logs_of.read_eval_log_sample_summaries(name), set()
+        samples, invalid = logs_of.read_eval_log_sample_summaries(name), set[str | None]()
         if header.invalidated:  # which ones, a summary does not say
             which = [(sample.id, sample.epoch) for sample in samples]
             full = logs_of.read_eval_log_samples_by_id(name, which, exclude_fields=LARGE)
             invalid = {sample.uuid for sample in full if sample.invalidation}
     except UNREADABLE as error:
-        return None, [], f"not an Inspect log, or a broken one ({first_line(error)})"
+        return None, [], f"no log is there, or a broken one ({first_line(error)})"
     task = f"task {header.eval.task.rpartition('/')[2]}, version {header.eval.task_version}"
     if task != TASK:
         return None, [], f"left out: of {task}, not of {TASK}"
@@ -72,16 +70,17 @@ def facts(sample: EvalSampleSummary, header: EvalLog, invalid: bool) -> dict[str
     """What is known of an attempt."""
     score = (sample.scores or {}).get("parity", Score.unscored())
     told, passed = score.metadata or {}, value_to_float()(score.value) == 1
-    reason = "passed" if passed else told.get("reason")
+    attempt = Attempt.from_log(sample.metadata, passed, told)
+    other_value = attempt.missed & {*told.get("other_value", ())}
     model, seed = label(header), (header.eval.solver_args_passed or {}).get("seed")
     used = sum(sample.model_usage.values(), ModelUsage())
     fault = f"no score, no fault of the model ({first_line(sample.error or 'unscored')})"
+    reason = "passed" if passed else told.get("reason")
     return {
         "model": model,
         # The same seed makes the same attempt.
         "uuid": sample.uuid if seed is None else f"{model} {seed} {sample.id} {sample.epoch}",
-        "id": sample.id,
-        "epoch": sample.epoch,
+        **sample.model_dump(include=AS_THEY_ARE),
         "row": sample.metadata,
         "departures": sample.metadata["departures"],
         "counts": not (invalid or pd.isna(score.value)),
@@ -89,13 +88,14 @@ def facts(sample: EvalSampleSummary, header: EvalLog, invalid: bool) -> dict[str
         "passed": passed,
         # An edited score keeps the reason of the first one.
         "reason": "edited" if reason == "passed" and not passed else reason,
-        "told": Attempt.from_log(sample.metadata, passed, told),
-        "details": {} if passed else told,
-        "limited": bool(sample.limit),
-        "minutes": (sample.working_time or 0) / 60,
-        "turns": sample.turn_count,
-        "tokens": used.total_tokens,
-        "output tokens": used.output_tokens,
+        "right": [*told.get("right", ())],
+        "added": [*told.get("added", ())],
+        "told": attempt,
+        "found": [*attempt.found],
+        "missed": [*attempt.missed - other_value],
+        "other value": [*other_value],
+        "not told": [*attempt.departures - attempt.found - attempt.missed],
+        **used.model_dump(include={"input_tokens", "output_tokens"}),
         "US dollars": used.total_cost,
     }
 

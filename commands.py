@@ -1,41 +1,36 @@
-"""What makes two runs the same model, and the command that goes on from a run, by Inspect's own export of its config."""
+"""What makes two runs the same model, and the config that runs it again, as Inspect exports it."""
 
 import json
 import runpy
+import secrets
 import sys
-from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from inspect_ai.log import EvalLog
+from inspect_ai.log import EvalConfig, EvalLog
 
+from guards.arguments import ROOT
 from inspect_task import orphan_checkpoint
 
-ROOT = Path(__file__).parent
-BEHAVIOUR = {f"{what}_limit" for what in ("message", "token", "turn", "time", "working", "cost")}
-BEHAVIOUR |= {"token_limit_type", "approval", "review", "sentinel"}
+BEHAVIOUR = {"token_limit_type", "approval", "review", "sentinel"}  # of EvalConfig
+BEHAVIOUR |= {name for name in EvalConfig.model_fields if name.endswith("_limit")}
 INCIDENTAL = {  # of GenerateConfig: it does not change how a model acts
     *("timeout", "attempt_timeout", "stream_idle_timeout", "max_retries", "max_connections"),
     *("adaptive_connections", "batch", "cache_prompt", "logprobs", "top_logprobs"),
     *("prompt_logprobs", "cache", "seed"),
 }
+TASK = orphan_checkpoint()
+USUAL = {"turn_limit": TASK.turn_limit, **TASK.config.model_dump(exclude_none=True)}
 
 
 def inspect(*words: str) -> None:
-    """Inspect's command line, in this process: a run ends when this process is killed. SystemExit: it failed."""
+    """Inspect's command line, in this process, so that it ends with it. SystemExit: it failed."""
     sys.argv = ["inspect", *words]
     try:
         runpy.run_module("inspect_ai", run_name="__main__")
     except SystemExit as ended:
         if ended.code:
             raise
-
-
-@cache
-def usual() -> dict[str, Any]:
-    task = orphan_checkpoint()
-    return {"turn_limit": task.turn_limit, **task.config.model_dump(exclude_none=True)}
 
 
 def label(log: EvalLog) -> str:
@@ -47,15 +42,15 @@ def label(log: EvalLog) -> str:
     for config in (spec.model_generate_config, log.plan.config):
         given |= config.model_dump(exclude=INCIDENTAL, exclude_none=True)
     solver = [spec.solver.rpartition("@")[2]] if spec.solver else []
-    differing = [name for name in given if name != "seed" and given[name] != usual().get(name)]
+    differing = [name for name in given if name != "seed" and given[name] != USUAL.get(name)]
     return " ".join([spec.model, *solver, *(f"{name}={given[name]}" for name in differing)])
 
 
-def save_config(logs: Sequence[EvalLog], path: Path, **changes: Any) -> None:
-    """Writes what `inspect eval --run-config` needs to run the last of the logs again, from any folder, with a seed that
-    none of them had. logs: all of a model. changes: of Inspect's EvalConfig."""
-    inspect("log", "export-config", logs[-1].location, "--format", "json", "--output", str(path))
-    config, spec = json.loads(path.read_text("utf-8")), logs[-1].eval
+def save_config(log: EvalLog, path: Path, **changes: Any) -> None:
+    """Writes what `inspect eval --run-config` needs to run this once more, from any folder, with
+    another seed. changes: of Inspect's EvalConfig."""
+    inspect("log", "export-config", log.location, "--format", "json", "--output", str(path))
+    config, spec = json.loads(path.read_text("utf-8")), log.eval
     arguments = spec.task_args | {"dataset": spec.dataset.location}
     config["task"] = {"task": f"{ROOT}/inspect_task.py@orphan_checkpoint", "args": arguments}
     config["eval_config"] |= changes
@@ -65,10 +60,8 @@ def save_config(logs: Sequence[EvalLog], path: Path, **changes: Any) -> None:
     if spec.solver:
         file, at, name = spec.solver.partition("@")
         config["solver"]["solver"] = found(file) + at + name
-        used = [(log.eval.solver_args_passed or {}).get("seed") for log in logs]
-        if used[-1] is not None:
-            numbers = [seed for seed in used if isinstance(seed, int)]
-            config["solver"]["args"]["seed"] = 1 + max(numbers, default=0)
+        if (spec.solver_args_passed or {}).get("seed") is not None:
+            config["solver"]["args"]["seed"] = secrets.randbits(32)
     if spec.sandbox and isinstance(spec.sandbox.config, str):
         config["sandbox"] = f"{spec.sandbox.type}:{found(spec.sandbox.config)}"
     path.write_text(json.dumps(config, indent=1), "utf-8")
@@ -81,6 +74,5 @@ def found(path: str) -> str:
 
 
 def folder(log: EvalLog) -> str:
-    """Of a log, as it is typed here: an address, or a path."""
-    place = log.location.rpartition("/")[0].removeprefix("file://")
-    return place.removeprefix(f"{Path.cwd()}/")
+    """Of a log: a path, or an address."""
+    return log.location.rpartition("/")[0].removeprefix("file://") or "."

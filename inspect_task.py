@@ -8,6 +8,7 @@ import numpy as np
 from inspect_ai import Task, task
 from inspect_ai.agent import AgentPrompt, react
 from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.log import HeadlineMetric
 from inspect_ai.model import GenerateConfig
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.tool import bash, python
@@ -16,14 +17,13 @@ from inspect_ai.util import collect, sandbox, store
 sys.path.insert(0, str(Path(__file__).parent))  # an installed package of the same name comes later
 
 from guards import isolation, prices  # noqa: F401  (a hook, and what models cost)
-from guards.arguments import chosen_rows
+from guards.arguments import ROOT, chosen_rows
 from guards.unbreakable import answers, unbreakable
 from reference.rows import Row, load
 from scorers.parity import parity
 from tools.check_port import check_port
 
 VERSION = 2
-ROOT = Path(__file__).parent
 PROMPT = AgentPrompt(assistant_prompt="Call {submit}() when model.py is done.")
 
 
@@ -42,6 +42,7 @@ def orphan_checkpoint(departures=None, dataset="dataset.jsonl") -> Task:
         setup=stage(),
         solver=react(prompt=PROMPT, tools=tools, model=answers(), truncation="auto"),
         scorer=parity(),
+        headline_metric=HeadlineMetric(metric="pass_all"),
         config=GenerateConfig(parallel_tool_calls=False),
         sandbox=("docker", str(ROOT / "compose.yaml")),
         turn_limit=400,

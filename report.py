@@ -1,9 +1,8 @@
-"""From logs of inspect eval: how often a model passes, what it finds and misses, what that takes, and the next command.
+"""From logs: how often a model passes, what it finds, why it fails, and the next command.
 
-    python report.py LOG [LOG ...] [--out FOLDER]      # files or folders of logs, or their addresses
+    python report.py LOG [LOG ...] [--out FOLDER]      # logs or folders, or their addresses
 
-Logs of one model count together, those of several stand one after the other. A rate is a tuple (low, rate, high) with
-the ends of its 95% interval.
+Logs of one model count together. A rate is a tuple (low, rate, high), a 95% interval around it.
 """
 
 import argparse
@@ -25,109 +24,76 @@ from difficulty.find_rates import Posterior, fit
 from reference.architecture import RARITY
 
 SURE = 0.95
-MOST_ROWS = 40
+MOST_ROWS = 40  # in the table and the picture
 ENDS = ["found", "missed", "other value", "not told"]  # of a departure in an attempt
-EFFORT = ["minutes", "turns", "tokens", "output tokens", "US dollars"]
+COMMON = ["reason", "right", "added"]  # what failures may have in common
+EFFORT = ["working_time", "turn_count", "input_tokens", "output_tokens", "US dollars"]
+Rate = tuple[float, float, float]
 
 
-def counted(happened: pd.Series) -> tuple[float, float, float]:
-    low, high = interval(int(happened.sum()), len(happened))
-    return low, happened.mean(), high
+def counted(happened: int, tried: int) -> Rate:
+    low, high = interval(int(happened), tried)
+    return low, happened / tried, high
 
 
-def expected(draws: np.ndarray) -> tuple[float, float, float]:
+def expected(draws: np.ndarray) -> Rate:
     low, high = np.quantile(draws, [0.025, 0.975])
     return low, draws.mean(), high
 
 
-def row_rates(attempts: pd.DataFrame, posterior: Posterior) -> np.ndarray:
-    """Draws of the pass rate of the rows that were tried, each row counting once."""
-    rows = attempts.drop_duplicates("id")["told"]
-    return posterior.pass_rates([told.departures for told in rows]).mean(1)
-
-
-def by_row(attempts: pd.DataFrame, posterior: Posterior) -> pd.DataFrame:
-    """Measured rates beside those that the find rates of all attempts let expect; if rows are many, of the rows with
-    as many departures."""
-    key = "id" if attempts["id"].nunique() <= MOST_ROWS else "departures"
-    lines = []
-    for name, part in attempts.sort_values("departures", kind="stable").groupby(key, sort=False):
-        line = {key: name, "departures": part["departures"].iloc[0], "attempts": len(part)}
-        rates = {"measured": counted(part["passed"])}
-        lines.append(line | rates | {"predicted": expected(row_rates(part, posterior))})
-    return pd.DataFrame(lines)
+def by_row(attempts: pd.DataFrame, rates: np.ndarray) -> pd.DataFrame:
+    """Measured rates beside those that the find rates let expect."""
+    grouped = attempts.groupby("id", sort=False)
+    frame = grouped["departures"].agg(departures="first", attempts="count").reset_index()
+    frame["measured"] = list(map(counted, grouped["passed"].sum(), frame["attempts"]))
+    frame["predicted"] = list(map(expected, rates.T))
+    return frame.sort_values("departures", kind="stable").head(MOST_ROWS)
 
 
 def found(attempts: pd.DataFrame, posterior: Posterior) -> pd.DataFrame:
-    """In how many attempts a departure was found or not, and its find rate, for which every attempt counts."""
-    ends = []
-    for told, details in zip(attempts["told"], attempts["details"]):
-        other_value = details.get("other_value") or ()
-        for name in told.departures:
-            if name in told.found:
-                ends.append((name, "found"))
-            elif name in told.missed:
-                ends.append((name, "other value" if name in other_value else "missed"))
-            else:
-                ends.append((name, "not told"))
-    frame = pd.crosstab(*np.transpose(ends), rownames=["departure"], colnames=[""])
-    frame = frame.reindex(columns=ENDS, fill_value=0)
+    """How departures ended, in attempts; and their find rates, for which every attempt counts."""
+    frame = attempts[ENDS].apply(lambda names: names.explode().value_counts()).fillna(0).astype(int)
     frame.insert(0, "hidden in", frame.sum(axis=1))
     rates = posterior.find_rates()
     frame["find rate"] = [expected(rates[name]) for name in frame.index]
-    return frame.sort_values("find rate", key=lambda rates: rates.str[1]).reset_index()
+    return frame.rename_axis("departure").sort_values("find rate").reset_index()
 
 
-def listed(attempts: pd.DataFrame, detail: str) -> pd.DataFrame:
-    """How often each name is listed in this detail, of the attempts that tell it."""
-    lists = attempts["details"].map(lambda details: details.get(detail)).dropna()
-    names = sorted({name for names in lists for name in names})
-    shares = [counted(lists.map(lambda names, name=name: name in names)) for name in names]
-    return pd.DataFrame({detail: names, "share of failures": shares})
-
-
-def advice(logs: list[EvalLog], attempts: pd.DataFrame, rates: np.ndarray, config: Path) -> str:
-    """What to do next, and its command. rates: draws of the rate of all rows. config: the file that it may need."""
-    likely, file, last = in_band(rates).mean(), shlex.quote(str(config)), folder(logs[-1])
-    if likely >= SURE:
-        like = shlex.join(dict.fromkeys(map(folder, logs)))
-        command = f"python build_dataset.py --like {like} --rate 0.25 --count 1000"
-        return f"Train on variants like these:\n\n    {command}"
-    if likely <= 1 - SURE:
-        save_config(logs, config, limit=None, sample_id=None)
-        limit = "--budget 5" if attempts["US dollars"].any() else "--attempts 80"
-        command = f"python calibrate.py --run-config {file} {limit}"
-        wrong = "hard" if rates.mean() < BAND[0] else "easy"
-        return f"Too {wrong}: find variants that suit this model:\n\n    {command}"
-    save_config(logs, config, epochs=-(-len(attempts) // attempts["id"].nunique()))
-    command = f"inspect eval --run-config {file} --log-dir {shlex.quote(last)}"
-    return f"Not certain yet: try as often again:\n\n    {command}"
+def in_common(attempts: pd.DataFrame) -> pd.DataFrame:
+    """Why failures failed, which parts of them are right, and what they add to the original."""
+    failures = attempts.loc[~attempts["passed"], COMMON]
+    counts = pd.concat({what: failures[what].explode().value_counts() for what in COMMON})
+    counts.index = counts.index.map(": ".join)
+    frame = counts.rename_axis("of failures").reset_index(name="attempts")
+    return frame.assign(share=[counted(number, len(failures)) for number in counts])
 
 
 def verdict(attempts: pd.DataFrame, rates: np.ndarray) -> str:
-    passed, limited = attempts["passed"], attempts["limited"].sum()
-    invalid = ": THE RATES ARE NOT VALID, raise it" if limited else ""
-    return (
-        f"{passed.sum()} of {len(passed)} attempts passed: {text(counted(passed))}. "
-        f"That the rate of these {attempts['id'].nunique()} variants is {BAND[0]:.0%} to "
-        f"{BAND[1]:.0%} has a probability of {in_band(rates).mean():.0%}. "
-        f"{limited} attempts were ended by a limit{invalid}."
-    )
+    """rates: draws of the rate of all rows."""
+    tried, passed, limited = len(attempts), attempts["passed"].sum(), attempts["limit"].count()
+    said = f"{passed} of {tried} attempts passed: {text(counted(passed, tried))}. These variants "
+    said += f"are in the band of {BAND[0]:.0%} to {BAND[1]:.0%} with a probability of "
+    said += f"{in_band(rates).mean():.0%}."
+    if limited:
+        said += f" {limited} attempts were ended by a limit: THE RATES ARE NOT VALID, raise it."
+    return said
 
 
-def tables(attempts: pd.DataFrame, posterior: Posterior) -> dict[str, pd.DataFrame]:
-    """Title -> table, of all that there is something to tell of."""
-    passed = attempts["passed"]
-    effort = attempts.groupby(passed.map({True: "passes", False: "failures"}))[EFFORT].mean()
-    every = {
-        "How often rows are passed": by_row(attempts, posterior),
-        "Why attempts fail": attempts["reason"][~passed].value_counts().reset_index(),
-        "What is found": found(attempts, posterior),
-        "What failures add to the original": listed(attempts, "added"),
-        "Which parts are right in failures": listed(attempts, "right"),
-        "What attempts take": effort.reset_index(names="means of"),
-    }
-    return {title: table for title, table in every.items() if len(table)}
+def advice(logs: list[EvalLog], attempts: pd.DataFrame, rates: np.ndarray, config: Path) -> str:
+    """The next command. config: the file that it may need."""
+    sure, file, log = in_band(rates).mean(), shlex.quote(str(config.absolute())), logs[-1]
+    if sure >= SURE:
+        like = shlex.join(dict.fromkeys(map(folder, logs)))
+        command = f"python build_dataset.py --like {like} --rate 0.25 --count 1000"
+        return f"Train on variants like these:\n\n    {command}"
+    if sure <= 1 - SURE:
+        save_config(log, config, limit=None, sample_id=None)
+        limit = "--budget 5" if attempts["US dollars"].any() else "--attempts 80"
+        command = f"python calibrate.py --run-config {file} {limit}"
+        return f"Find variants that suit this model:\n\n    {command}"
+    save_config(log, config, epochs=-(-len(attempts) // attempts["id"].nunique()))
+    command = f"inspect eval --run-config {file} --log-dir {shlex.quote(folder(log))}"
+    return f"Not certain yet, try as often again:\n\n    {command}"
 
 
 def markdown(title: str, frame: pd.DataFrame) -> str:
@@ -139,13 +105,13 @@ def text(value: Any) -> str:
     if isinstance(value, tuple):
         low, rate, high = value
         return f"{rate:.0%} ({low:.0%} to {high:.0%})"
-    if isinstance(value, float):
-        return "-" if np.isnan(value) else f"{value:,.3g}"
+    if isinstance(value, float):  # 3 digits, never as 1e+03
+        return np.format_float_positional(value, 3, unique=False, fractional=False, trim="-")
     return str(value)
 
 
 def draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
-    """The rates of all tables with their intervals, on white so that they read on dark pages too."""
+    """The rates of all tables with their intervals, on white, to be read on dark pages too."""
     cells = pd.concat([table.set_index(table.columns[0]).stack() for table in tables.values()])
     rates = cells[cells.map(lambda cell: isinstance(cell, tuple))]
     names = [f"{name}: {column}" for name, column in rates.index]
@@ -156,35 +122,48 @@ def draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
     axes.set(xlim=(-2, 102), xlabel="%, with 95% intervals; green: the band of pass rates")
     axes.invert_yaxis()
     figure.savefig(path, dpi=150, facecolor="white")
-    plt.close(figure)
+
+
+def section(number: int, logs: list[EvalLog], attempts: pd.DataFrame, out: Path) -> list[str]:
+    """What is said of a model. Its picture and the config of its next run go into the folder."""
+    posterior = fit([*attempts["told"]], RARITY)
+    rows = attempts.drop_duplicates("id")["told"]
+    rates = posterior.pass_rates([told.departures for told in rows])
+    effort = attempts.groupby(np.where(attempts["passed"], "passes", "failures"))[EFFORT].mean()
+    tables = {
+        "How often rows are passed": by_row(attempts, rates),
+        "What is found": found(attempts, posterior),
+        "What failures have in common": in_common(attempts),
+        "What attempts take": effort.reset_index(names="means of"),
+    }
+    draw(tables, out / f"rates{number}.png")
+    following = advice(logs, attempts, rates.mean(1), out / f"run{number}.json")
+    return [
+        f"{verdict(attempts, rates.mean(1))} {following}",
+        *(markdown(title, table) for title, table in tables.items()),
+        f"![the rates of the tables, with 95% intervals](rates{number}.png)",
+    ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("logs", nargs="+", metavar="LOG", help="a log, or a folder of logs")
-    parser.add_argument("--out", type=Path, help="folder to write (report, beside the last log)")
+    parser.add_argument("--out", type=Path, default=Path("report"), help="folder to write (report)")
     options = parser.parse_args()
     headers, every, notes = read(options.logs)
-    for note in notes:
-        print(note, file=sys.stderr)
+    sys.stderr.writelines(f"{note}\n" for note in notes)
     if not headers:
         sys.exit(2)
-    last = folder(headers[-1])
-    out = options.out or Path("." if "://" in last else last) / "report"
-    out.mkdir(parents=True, exist_ok=True)
+    options.out.mkdir(parents=True, exist_ok=True)
     page = ["# Report", *(f"- {note}" for note in notes)]
     for number, (model, attempts) in enumerate(every.groupby("model", sort=False), 1):
         logs = [log for log in headers if label(log) == model]
-        posterior = fit([*attempts["told"]], RARITY)
-        rates, told = row_rates(attempts, posterior), tables(attempts, posterior)
-        following = advice(logs, attempts, rates, out / f"run{number}.json")
-        summary = f"{verdict(attempts, rates)} {following}"
-        print(f"{model}: {summary}\n")
-        draw(told, out / f"rates{number}.png")
-        page += [f"## {model}", summary, *(markdown(title, told[title]) for title in told)]
-        page += [f"![the rates of the tables, with 95% intervals](rates{number}.png)"]
-    (out / "report.md").write_text("\n\n".join(page) + "\n", encoding="utf-8")
-    print(f"Report: {out / 'report.md'}")
+        said = section(number, logs, attempts, options.out)
+        print(f"{model}: {said[0]}\n")
+        page += [f"## {model}", *said]
+    path = options.out / "report.md"
+    path.write_text("\n\n".join(page) + "\n", encoding="utf-8")
+    print(f"Report: {path}")
 
 
 if __name__ == "__main__":

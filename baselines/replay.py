@@ -1,4 +1,4 @@
-"""A solver that grades a log again: it puts each model.py that was graded there into a fresh sandbox.
+"""A solver that grades a log again: it puts each model.py of the log into a fresh sandbox.
 
     inspect eval inspect_task.py --solver baselines/replay.py@replay -S log=logs/OLD.eval --model none --epochs 10
 
@@ -10,20 +10,14 @@ from inspect_ai.model import ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.util import sandbox
 
-LARGE = {"messages", "events", "store", "attachments", "timelines"}  # not needed, so not read
-
 
 @solver
 def replay(log: str) -> Solver:
-    """log: path or address. IndexError: it has no attempt at this row in this epoch."""
+    """log: path or address. IndexError: it lacks this row in this epoch. KeyError: no score."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        old = await read_eval_log_sample_async(
-            log, state.sample_id, state.epoch, exclude_fields=LARGE
-        )
-        score = (old.scores or {}).get("parity")
-        if score is None:
-            raise ValueError(f"epoch {state.epoch} of {state.sample_id} has no score in {log}")
+        old = await read_eval_log_sample_async(log, state.sample_id, state.epoch)
+        score = (old.scores or {})["parity"]
         if source := (score.metadata or {})["source"]:
             await sandbox().write_file("model.py", source)
         state.output = ModelOutput.from_content("replay", f"was {score.answer}")

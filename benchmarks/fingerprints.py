@@ -1,9 +1,9 @@
-"""What a port sees if it misses one choice: where along the sequence the error starts, and how large it is.
+"""What missing one choice does to a port: where the error starts, and how large it is.
 
     python benchmarks/fingerprints.py        # writes docs/fingerprints.png
 
-Each choice departs alone, with what it requires, in 20 variants; the port lacks it. A cell of the picture is the median,
-over these variants, of the worst error at that position of the traces.
+Each choice departs alone, with what it requires, in 20 variants; the port lacks it. A cell of the
+picture is the median, over these variants, of the worst error at that position of the traces.
 """
 
 import secrets
@@ -13,7 +13,6 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import LogNorm
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -24,34 +23,25 @@ from scorers.parity import TOLERANCE
 from variants.draw import with_departures, with_what_it_requires
 from variants.ports import with_block
 
-VARIANTS = 20
 
-
-def fingerprint(name: str, random: np.random.Generator) -> np.ndarray:
-    """Median worst error at each position, (48,)."""
-    errors = []
-    for number in range(VARIANTS):
-        names = with_what_it_requires(random, name, [])
-        architecture = with_departures(random, names)
-        weights, tokens, logits = build(secrets.token_hex(16), number, architecture)[0]
-        port = replace(architecture, **{name: SETTINGS[name][0]})
-        answer = forward(with_block(weights, architecture.block, port.block), tokens, port)
-        errors.append(abs(answer - logits).max((0, 2)))
-    return np.median(errors, 0)
-
-
-def main() -> None:
-    random = np.random.default_rng()
-    errors = {name: fingerprint(name, random) for name in SETTINGS}
-    order = sorted(errors, key=lambda name: ((errors[name] > TOLERANCE).argmax(), -errors[name][0]))
-    figure, axes = plt.subplots(figsize=(9, 8), layout="constrained")
-    table = np.ma.masked_less([errors[name] for name in order], TOLERANCE)  # right is white
-    image = axes.imshow(table, norm=LogNorm(0.1, 40), aspect="auto", cmap="viridis_r")
-    axes.set_yticks(range(len(order)), order, fontsize=8)
-    axes.set(xlabel="position in the sequence", title="Error of a port that misses one choice")
-    figure.colorbar(image, label="worst absolute error of a logit; white: within the tolerance")
-    figure.savefig(Path(__file__).parents[1] / "docs/fingerprints.png", dpi=110, facecolor="white")
+def error(name: str, random: np.random.Generator) -> np.ndarray:
+    """Worst error at each position, (48,), in a fresh variant."""
+    architecture = with_departures(random, with_what_it_requires(random, name, []))
+    weights, tokens, logits = build(secrets.token_hex(16), 0, architecture)[0]
+    port = replace(architecture, **{name: SETTINGS[name][0]})
+    answer = forward(with_block(weights, architecture.block, port.block), tokens, port)
+    return abs(answer - logits).max((0, 2))
 
 
 if __name__ == "__main__":
-    main()
+    random = np.random.default_rng()
+    errors = {name: np.median([error(name, random) for _ in range(20)], 0) for name in SETTINGS}
+    order = sorted(errors, key=lambda name: ((errors[name] > TOLERANCE).argmax(), -errors[name][0]))
+    plt.figure(figsize=(9, 8), layout="constrained")
+    table = np.ma.masked_less([errors[name] for name in order], TOLERANCE)  # right is white
+    plt.imshow(table, norm="log", vmin=0.1, vmax=40, aspect="auto", cmap="viridis_r")
+    plt.colorbar(label="worst absolute error of a logit; white: within the tolerance")
+    plt.yticks(range(len(order)), order, fontsize=8)
+    plt.xlabel("position in the sequence")
+    plt.title("Error of a port that misses one choice")
+    plt.savefig(Path(__file__).parents[1] / "docs/fingerprints.png", dpi=110, facecolor="white")

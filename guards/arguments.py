@@ -1,4 +1,4 @@
-"""The task's arguments: the file of the dataset, and its rows that run; or one line that says what is wrong."""
+"""The task's arguments: the dataset and its rows that run; or one line that says what is wrong."""
 
 from inspect import signature
 from pathlib import Path
@@ -12,22 +12,21 @@ from reference.rows import Row, load
 
 ROOT = Path(__file__).parents[1]
 START = signature(list_tasks).parameters["root_dir"].default
-"""The working directory when Inspect was imported. To load a task from a file, it goes to the folder of that file."""
+"""The working directory when Inspect was imported. To load a task, it goes to the task's folder."""
 ROWS = TypeAdapter(Annotated[list[Row], Field(min_length=1)])
 
 
 def chosen_rows(dataset: Any, departures: Any) -> tuple[Path, list[Row]]:
-    """The file that is read, looked for in the working directory and then in this repository; and its rows: all, or
-    those with so many departures, 4 or [2, 4] or "2,4"."""
+    """The file that is read, from the working directory or else from this repository; and its rows:
+    all, or those with so many departures, 4 or [2, 4] or "2,4"."""
     folder = START if Path.cwd() == ROOT else Path.cwd()
-    path = folder / Path(str(dataset)).expanduser()
-    if not path.is_file():
-        path = ROOT / str(dataset)
-    if not isinstance(dataset, str | Path) or not path.is_file():
+    places = [folder / Path(str(dataset)).expanduser(), ROOT / str(dataset)]
+    path = next(filter(Path.is_file, places), None)
+    if path is None or not isinstance(dataset, str | Path):
         raise PrerequisiteError(f"dataset={dataset!r}: give the path of a .jsonl file that exists")
     rows = read_rows(path)
-    there = {str(row.departures) for row in rows}
     asked = departures if isinstance(departures, list | tuple) else str(departures).split(",")
+    there = {str(row.departures) for row in rows}
     wanted = there if departures is None else {str(one).strip() for one in asked}
     if not wanted or wanted - there:
         known = ", ".join(sorted(there, key=int))
@@ -36,7 +35,7 @@ def chosen_rows(dataset: Any, departures: Any) -> tuple[Path, list[Row]]:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Every row of a dataset. Of the first alone the hash is checked: to build a variant takes tens of milliseconds."""
+    """Every row of a dataset. Only the first has its hash checked: building a variant takes time."""
     lines = b",\n".join(path.read_bytes().splitlines())  # one array, which has as many lines
     try:
         rows = ROWS.validate_json(b"[" + lines + b"]")

@@ -9,8 +9,8 @@ from inspect_ai.tool import Tool, ToolError, tool_with
 
 
 def unbreakable(tool: Tool) -> Tool:
-    """The tool, one call at a time, every exception of which the model is told. Inspect itself tells only some: a
-    command that is longer than the host's limit, for one, would end the sample."""
+    """The tool, one call at a time, every exception of which the model is told. Inspect tells only
+    some: a command that is longer than the host's limit, for one, would end the sample."""
 
     @wraps(tool)
     async def execute(**arguments):
@@ -26,8 +26,8 @@ def unbreakable(tool: Tool) -> Tool:
 
 @agent
 def answers() -> Agent:
-    """The model's next message. Lone surrogates, which neither the log nor the service takes, become U+FFFD. A message
-    that the client cannot read, like tool arguments that are not JSON, is a refusal; three in a row end the attempt."""
+    """The model's next message. Lone surrogates, which neither log nor service takes, are U+FFFD. A
+    message that the client cannot read (arguments that are no JSON) is a refusal; three end it."""
 
     async def execute(state: AgentState, tools: list[Tool]) -> AgentState:
         try:

@@ -40,12 +40,12 @@ async def attempt(calls: list[Call]) -> Outcome:
     truth = np.concatenate([call.logits.ravel() for call in calls])
     job = pickle.dumps([(call.weights, call.tokens) for call in calls])
     try:
-        code, output, errors = await execute(["python", "-I", "-c", HARNESS], SECONDS, job)
+        ran = await execute(["python", "-I", "-c", HARNESS], SECONDS, job)
     except TimeoutError:
         return Outcome("timeout", f"not done after {SECONDS} seconds")
     except BROKEN_BY_AGENT as error:
         return Outcome("crashed", str(error)[-2000:])
-    lines = re.findall("^([a-z_]+) ((?:[0-9a-f]{2})*+)$", output, re.MULTILINE)
+    lines = re.findall("^([a-z_]+) ((?:[0-9a-f]{2})*+)$", ran.stdout, re.MULTILINE)
     told = {word: bytes.fromhex(value) for word, value in lines}
     source = told.get("source", b"").decode(errors="replace")
     answers = told.get("logits", b"")
@@ -58,17 +58,16 @@ async def attempt(calls: list[Call]) -> Outcome:
         return Outcome("passed" if right else "wrong_logits", detail, source, logits)
     for reason in {"no_file", "bad_output"} & told.keys():
         return Outcome(reason, told[reason].decode(errors="replace")[:2000], source)
-    return Outcome("crashed", f"exit code {code}: {errors[-2000:]}", source, logits)
+    return Outcome("crashed", f"exit code {ran.returncode}: {ran.stderr[-2000:]}", source, logits)
 
 
 @scorer(metrics=[accuracy(), stderr(), pass_rate()])
 def parity() -> Scorer:
     async def score(state: TaskState, target: Target) -> Score:
         raise_if_never_begun(state)
-        row = Row(**state.metadata)
-        _, *probes = load(row)
+        _, *probes = load(Row(**state.metadata))
         reason, detail, source, logits = await attempt(probes)
-        architecture = Architecture(**row.architecture)
+        architecture = Architecture(**state.metadata["architecture"])
         told = Diagnosis(reason, [*departures(architecture)] if reason == "passed" else [])
         if reason == "wrong_logits" and logits is not None:
             told = await diagnose(architecture, probes, logits, attempt)

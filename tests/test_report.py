@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from inspect_ai.log import (
     EvalError,
@@ -21,6 +22,12 @@ from reference.architecture import RARITY
 from tests.made_logs import ROWS, attempts, log, sample, save
 
 EIGHT = [name for name in ROWS[3]["architecture"] if name != "heads"]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Every test has a working directory of its own, as reports are written there."""
+    monkeypatch.chdir(tmp_path)
 
 
 def run(monkeypatch, capsys, *arguments):
@@ -44,7 +51,8 @@ def test_a_log_gives_a_row_for_each_attempt(tmp_path):
     assert (len(headers), len(every), notes) == (1, 40, [])
     assert every.groupby("departures")["passed"].sum().tolist() == [9, 6, 2, 1]
     first = every.iloc[0]
-    assert (first["minutes"], first["tokens"], first["output tokens"]) == (1, 1000, 100)
+    effort = ["working_time", "input_tokens", "output_tokens"]
+    assert first[effort].tolist() == [60, 900, 100]
     assert first["told"].found == first["told"].departures and first["reason"] == "passed"
 
 
@@ -100,7 +108,8 @@ def test_a_score_that_was_edited_to_a_failure_says_so(tmp_path):
 def test_samples_are_not_loaded(tmp_path, monkeypatch):
     """Only headers and summaries: a sample may hold a transcript of megabytes."""
     path = save(log(attempts(1, 1)), tmp_path / "a.eval")
-    monkeypatch.setattr("inspect_ai.log.read_eval_log_samples_by_id", pytest.fail)
+    for name in ("read_eval_log_samples", "read_eval_log_samples_by_id", "read_eval_log_sample"):
+        monkeypatch.setattr(f"inspect_ai.log.{name}", pytest.fail)
     assert len(read([path])[1]) == 20
 
 
@@ -150,11 +159,9 @@ def test_what_is_no_log_is_one_line(tmp_path, monkeypatch, capsys):
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     (tmp_path / "empty").mkdir()
-    said = dict.fromkeys(files, "not an Inspect log, or a broken one")
-    said |= {"empty": "no log is there", "gone": "no log is there"}
-    for name, why in said.items():
+    for name in (*files, "empty", "gone"):
         code, _, (line,) = run(monkeypatch, capsys, tmp_path / name)
-        assert code == 2 and line.startswith(f"{tmp_path / name}: ") and why in line
+        assert code == 2 and line.startswith(f"{tmp_path / name}: no log is there, or a broken one")
     code, _, (line,) = run(monkeypatch, capsys, "nowhere://bucket")
     assert code == 2 and line.startswith("nowhere://bucket: cannot be listed (")
 
@@ -171,7 +178,6 @@ def test_the_same_seed_is_the_same_attempt(tmp_path):
 def test_logs_that_are_elsewhere(tmp_path, monkeypatch, capsys):
     """By address; the next command goes on there, the report is written here."""
     save(log(attempts(3, 3, 3, 3)), "memory://bucket/runs/one.eval")
-    monkeypatch.chdir(tmp_path)
     for place in ("memory://bucket/runs", "memory://bucket/runs/one.eval"):
         code, printed, notes = run(monkeypatch, capsys, place)
         assert (code, notes) == (0, []) and "memory://" in printed
@@ -203,25 +209,34 @@ def test_departures_are_counted_by_what_was_told(tmp_path):
     ]
     rates = frame["find rate"]
     assert max(rates[b][1], rates[c][1]) < rates[a][1]
-    parts = report.listed(every, "right").set_index("right")["share of failures"]
-    assert parts["head"] == (*interval(2, 2)[:1], 1, interval(2, 2)[1])
-    assert parts["mlp"][1] == 0.5
-    (added,) = report.listed(every, "added").to_numpy().tolist()
-    assert added == ["sinks", (interval(1, 1)[0], 1, 1)]
+    common = report.in_common(every).set_index("of failures")
+    low, high = interval(2, 3)
+    assert common.loc["right: head"].tolist() == [2, (low, 2 / 3, high)]
+    counts = {"reason: timeout": 3, "right: head": 2, "right: mlp": 1, "added: sinks": 1}
+    assert common["attempts"].to_dict() == counts
 
 
 def test_rows_have_measured_and_predicted_rates(tmp_path):
     every = read([save(log(attempts(9, 6, 2, 1)), tmp_path / "a.eval")])[1]
     posterior = fit([*every["told"]], RARITY)
-    frame = report.by_row(every, posterior)
+    rates = posterior.pass_rates([told.departures for told in every["told"][::10]])
+    frame = report.by_row(every, rates)
     assert frame["id"].tolist() == [row["id"] for row in ROWS]
     low, high = interval(6, 10)
     assert frame["measured"].iloc[1] == (low, 0.6, high)
+    assert frame["attempts"].tolist() == [10] * 4
     predicted = [rate for _, rate, _ in frame["predicted"]]
     assert all(low < rate < high for low, rate, high in frame["predicted"])
     assert predicted == sorted(predicted, reverse=True)
+    swapped = report.by_row(every.iloc[::-1], rates[:, ::-1])
+    assert swapped.to_numpy().tolist() == frame.to_numpy().tolist()
+
+
+def test_of_many_rows_those_with_the_fewest_departures_are_shown(tmp_path):
+    every = read([save(log(attempts(9, 6, 2, 1)), tmp_path / "a.eval")])[1]
     many = every.loc[every.index.repeat(20)].assign(id=range(800))
-    assert report.by_row(many, posterior)["departures"].tolist() == [1, 2, 4, 8]
+    frame = report.by_row(many, np.full((7, 800), 0.5))
+    assert len(frame) == report.MOST_ROWS and set(frame["departures"]) == {1}
 
 
 ADVICE = {  # passes of ten attempts at each row -> the next command
@@ -244,17 +259,17 @@ def test_there_is_always_a_next_command(case, tmp_path, monkeypatch, capsys):
     assert f"{sum(passes)} of {4 * epochs} attempts passed" in printed
 
 
-def test_the_report_is_written_beside_the_log(tmp_path, monkeypatch, capsys):
+def test_the_report_is_written_into_the_working_directory(tmp_path, monkeypatch, capsys):
     samples = attempts(9, 6, 2, 1)
-    path = save(log(samples), tmp_path / "a.eval")
+    path = save(log(samples), tmp_path / "logs" / "a.eval")
     code, _, _ = run(monkeypatch, capsys, path)
     files = {file.name for file in (tmp_path / "report").iterdir()}
     assert code == 0 and files == {"report.md", "rates1.png", "run1.json"}
     text = (tmp_path / "report" / "report.md").read_text()
     for said in (
         "18 of 40 attempts passed: 45% (31% to 60%)",
-        "| timeout | 22 |",
-        "| passes | 1 |",
+        "| reason: timeout | 22 | 100% (85% to 100%) |",
+        "| passes | 60 |",
     ):
         assert said in text
     assert all(
