@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from pickle import dumps
 from statistics import median
@@ -17,6 +18,7 @@ from inspect_ai.solver import solver
 from guards.arguments import ROOT, read_rows
 from identification.port import Architecture, port
 from inspect_task import load, orphan_checkpoint, parity
+from reference.variant import build, forward
 
 ROW = read_rows(ROOT / "dataset.jsonl")[1]
 CALLS = dumps([(call.weights, call.tokens) for call in load(ROW)[1:]])
@@ -69,6 +71,11 @@ def rollout(where, null):
 
 def lines(folder):
     """What is measured beside what, the ratio that it may have, and the seconds of both."""
+    architecture, traces = Architecture(**ROW.architecture), load(ROW)[0]
+    build_again = partial(build.__wrapped__, ROW.seed, ROW.number, architecture)
+    reference = partial(forward, traces.weights, traces.tokens, architecture)
+    both = timeit(build_again, number=1), timeit(reference, number=1)
+    yield "build a variant / reference on its traces", "", *both
     yield "start, 20,000 rows / 10 rows", 2, start(folder, 20_000), start(folder, 10)
     for name, where in {"Docker": None, "local": "local"}.items():
         (whole, grade, floor), (null, *_) = rollout(where, False), rollout(where, True)

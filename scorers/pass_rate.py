@@ -1,37 +1,44 @@
-"""What a run says: how often it passes and how sure that is, and why attempts fail."""
+"""What a run says: how often it passes and how sure that is, why attempts fail, and what they find."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from math import nan
 
 from inspect_ai.scorer import Metric, SampleScore, metric, value_to_float
 
 from difficulty.band import interval
+from difficulty.find_rates import Attempt
 
 
 @metric(scores="unreduced")
 def pass_rate() -> Metric:
     """Rates of attempts, every epoch one:
 
-    pass_all, low_all, high_all     pass rate and its 95% interval; pass_4 ...: with 4 departures
+    pass_all, low_all, high_all     pass rate and its 95% Wilson interval; pass_4 ...: with 4 departures
     reason_timeout                  share that ended for this reason
+    told_sinks                      share that told whether it found this departure, where it was hidden
+    found_sinks                     share that found it, of those that told
     """
 
     def compute(scores: list[SampleScore]) -> dict[str, float]:
-        if not scores:
-            return {"pass_all": nan}  # Inspect looks for it at the start of a run
-        passed, reasons = defaultdict[str, list[bool]](list), Counter[str]()
+        happened = defaultdict[str, list[bool]](list)
         for score in scores:
             row, told = score.sample_metadata or {}, score.score.metadata or {}
-            success = value_to_float()(score.score.value) == 1
-            reasons["passed" if success else str(told.get("reason"))] += 1
-            for group in ("all", str(row["departures"])):
-                passed[group].append(success)
-        values: dict[str, float] = {}
-        for group, attempts in passed.items():
-            low, high = interval(sum(attempts), len(attempts))
-            rate = sum(attempts) / len(attempts)
-            values |= {f"pass_{group}": rate, f"low_{group}": low, f"high_{group}": high}
-        shares = {f"reason_{reason}": number / len(scores) for reason, number in reasons.items()}
-        return values | shares
+            passed = value_to_float()(score.score.value) == 1
+            happened["pass_all"].append(passed)
+            happened[f"pass_{row['departures']}"].append(passed)
+            happened[f"reason_{'passed' if passed else told.get('reason')}"].append(True)
+            attempt = Attempt.from_log(row, passed, told)
+            for name in attempt.departures:
+                happened[f"told_{name}"].append(name in attempt.found | attempt.missed)
+            for name in attempt.found | attempt.missed:
+                happened[f"found_{name}"].append(name in attempt.found)
+        values = {"pass_all": nan}  # Inspect looks for it at the start of a run
+        for what, attempts in happened.items():
+            number, tried = sum(attempts), len(attempts)
+            kind, _, group = what.partition("_")
+            values[what] = number / (len(scores) if kind == "reason" else tried)
+            if kind == "pass":
+                values[f"low_{group}"], values[f"high_{group}"] = interval(number, tried)
+        return values
 
     return compute

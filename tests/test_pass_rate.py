@@ -87,6 +87,12 @@ def test_departures_and_reasons_have_rates_of_their_own():
     rates = {"pass_all": 4 / 8, "pass_2": 3 / 5, "pass_1": 1 / 3}
     rates |= {"reason_passed": 4 / 8, "reason_timeout": 1 / 8, "reason_wrong_mask": 1 / 8}
     rates |= {"reason_wrong_values": 2 / 8}
+    rates |= {
+        "told_sinks": 6 / 8,
+        "found_sinks": 4 / 6,
+        "told_norm_eps": 4 / 5,
+        "found_norm_eps": 1,
+    }
     assert {name: values[name] for name in rates} == rates
     assert set(values) == {
         *rates,
