@@ -13,11 +13,13 @@ from inspect_ai.util import sandbox
 
 @solver
 def replay(log: str) -> Solver:
-    """log: path or address. IndexError: it lacks this row in this epoch. KeyError: no score."""
+    """log: path or address. IndexError: it has no attempt at this row in this epoch."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         old = await read_eval_log_sample_async(log, state.sample_id, state.epoch)
-        score = (old.scores or {})["parity"]
+        score = (old.scores or {}).get("parity")
+        if score is None:
+            raise ValueError(f"epoch {state.epoch} of {state.sample_id} has no score in {log}")
         if source := (score.metadata or {})["source"]:
             await sandbox().write_file("model.py", source)
         state.output = ModelOutput.from_content("replay", f"was {score.answer}")
