@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 import numpy as np
@@ -37,15 +37,13 @@ TRIES = 2
 EXACT = 2e-5
 """Worst error of a solved stage: float32 traces leave a few 1e-6."""
 ROUNDED = 1e-4
-"""The same for the answers of a port, which may compute in single precision."""
+"""The same for a port that answers in single precision."""
 SHAPING = ("block", "qk_norm", "sinks", "qkv_bias", "attention_gate")
 """The choices that decide which parameters a checkpoint has."""
 
 EXTENSIONS = ("rope_factor", "llama3_factor", "yarn_factor")
 PATTERN = ("sliding_window", "global_every", "pattern_first")
 VALUES = (  # groups of choices that are changed together
-    ("heads", "qkv_layout", "v_norm"),
-    ("heads", "slip"),
     ("v_norm", "qkv_clip", "value_scale", "embedding_multiplier", "residual_multiplier"),
     ("gate_up_layout", "activation", "mlp_clamp", "up_offset"),
     ("norm", "gain_offset"),
@@ -54,9 +52,12 @@ VALUES = (  # groups of choices that are changed together
     ("qkv_bias",),
     ("attention_gate",),
     ("sinks",),
+    ("slip",),
+    ("qkv_layout", "v_norm", "heads"),  # last: other heads can look like a slip
 )
 SCORES = (
-    ("heads", "slip"),
+    ("slip",),
+    ("heads",),
     ("qkv_clip",),
     ("qk_norm", "score_scale", "inverse_layer_scale"),
     ("score_softcap",),
@@ -118,11 +119,14 @@ def identify(
     that time. settled: choices that the port is known to have as the original does."""
     menu = {name: [*coarse(name), *OTHERS.get(name, ())] for name in SETTINGS}
     for name in departures(original).keys() & FITTED:
-        menu[name].append(1 / getattr(original, name))  # divided where it should multiply
+        value = getattr(original, name)
+        menu[name] += [1.03 * value, 1 / value]  # a little off; divided where it should multiply
     menu |= {"heads": head_counts(calls[0].weights), "slip": [None, *SLIPS]}
     menu |= {name: [getattr(original, name)] for name in settled}
     start = Reading(**vars(original))
-    stage = Stage(calls, menu, ROUNDED, start, time.monotonic() + seconds)
+    single = all(np.array_equal(call.logits, np.float32(call.logits)) for call in calls)
+    exact, deadline = ROUNDED if single else EXACT, time.monotonic() + seconds
+    stage = Stage(calls, menu, exact, start, deadline)
     try:
         found = solve(stage, [start])
     except TimeoutError:
@@ -149,6 +153,8 @@ def solve(whole: "Stage", states: list[Reading]) -> Reading:
         stage = whole.part(sequences, length) if length else whole
         if length == 1 and states[0].sinks:
             moves = VALUES + SCORES
+        if whole.original:  # mistakes are made one by one
+            moves = tuple((name,) for name in dict.fromkeys(chain(*moves)))
         solved = [state for state in climb(states, stage, moves) if stage.solves(state)]
         if not solved:  # what is not settled stays as it was: a poor fit would only blur what is
             break
@@ -298,13 +304,17 @@ def neighbours(state: Reading, names: tuple[str, ...], stage: Stage) -> Iterator
 
 
 def settings_to_try(name: str, state: Reading, stage: Stage) -> list[Any]:
-    """Its own, and those of the menu; of windows, those that close within the stage, or one."""
-    settings = stage.menu[name]
+    """Its own, and those of the menu; of windows, those that close within the stage. Where none
+    does, a window shows only which layers have one."""
+    own, settings = getattr(state, name), stage.menu[name]
     if name == "sliding_window":
         length = max(call.tokens.shape[1] for call in stage.calls)
-        windows = sorted(window for window in settings if window)
-        settings = [None, *([window for window in windows if window < length] or windows[:1])]
-    return [*dict.fromkeys([getattr(state, name), *settings])]
+        closing = [window for window in settings if window and window < length]
+        if own and own >= length:
+            settings = closing
+        else:
+            settings = [None, *(closing or settings[1:2])]
+    return [*dict.fromkeys([own, *settings])]
 
 
 def climb(states: list[Reading], stage: Stage, moves: tuple) -> list[Reading]:
