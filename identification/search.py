@@ -24,44 +24,34 @@ from reference.architecture import HEADS, SETTINGS, Architecture, departures
 from reference.transformer import Weights, softcap
 from reference.variant import Call
 from variants.ports import head_counts
-from variants.rules import REQUIRES, conflicts, rivals
+from variants.rules import conflicts
 
-LOOKS = 48
+LOOKS = 32
 """States whose neighbours are looked at before a stage is given up."""
-FITS = 8
-"""Neighbours of a state that are fitted."""
-ALIKE = 2
-"""Of them, those that one group of choices makes at most."""
+FITS = 2
+"""Neighbours of a state that are fitted, of those that one group of choices makes."""
 TRIES = 2
 """Fits of states that differ in fitted settings only: the first may start too far off."""
 EXACT = 2e-5
 """Worst error of a solved stage: float32 traces leave a few 1e-6."""
 ROUNDED = 1e-4
 """The same for a port that answers in single precision."""
-SHAPING = ("block", "qk_norm", "sinks", "qkv_bias", "attention_gate")
-"""The choices that decide which parameters a checkpoint has."""
-
+SHAPING = ("heads", "block", "qk_norm", "sinks", "qkv_bias", "attention_gate")
+"""What decides which parameters a checkpoint has."""
 EXTENSIONS = ("rope_factor", "llama3_factor", "yarn_factor")
 PATTERN = ("sliding_window", "global_every", "pattern_first")
-VALUES = (  # groups of choices that are changed together
-    ("v_norm", "qkv_clip", "value_scale", "embedding_multiplier", "residual_multiplier"),
-    ("gate_up_layout", "activation", "mlp_clamp", "up_offset"),
-    ("norm", "gain_offset"),
-    ("block",),
+VALUES = (
     ("norm_eps",),
-    ("qkv_bias",),
-    ("attention_gate",),
-    ("sinks",),
-    ("slip",),
+    ("block", "sinks", "qkv_bias", "attention_gate", "slip"),
+    ("v_norm", "qkv_clip", "value_scale"),
+    ("embedding_multiplier", "residual_multiplier"),
+    ("gate_up_layout", "activation", "mlp_clamp", "up_offset"),
     ("qkv_layout", "v_norm", "heads"),  # last: other heads can look like a slip
 )
+"""Groups of choices that are changed together; these show at position 0."""
 SCORES = (
-    ("slip",),
-    ("heads",),
-    ("qkv_clip",),
-    ("qk_norm", "score_scale", "inverse_layer_scale"),
-    ("score_softcap",),
-    ("temperature_interval",),
+    ("slip", "heads", "qkv_clip", "temperature_interval"),
+    ("qk_norm", "score_scale", "inverse_layer_scale", "score_softcap"),
     ("rope_pairing", "rotary_fraction", "rope_theta", "rope_reversed"),
     ("rotary_fraction", *EXTENSIONS),
     ("score_scale", *EXTENSIONS),  # yarn_factor is one, too
@@ -97,12 +87,11 @@ def recover(
     known = set(known)
     menu = {name: coarse(name) if name in known else [SETTINGS[name][0]] for name in SETTINGS}
     menu |= {"heads": [heads for heads in head_counts(weights) if heads in HEADS], "slip": [None]}
-    names = ("heads", *SHAPING)
-    options = product(*(menu[name] for name in names))
-    starts = [Reading(**dict(zip(names, option))) for option in options]
+    options = product(*(menu[name] for name in SHAPING))
+    starts = [Reading(**dict(zip(SHAPING, option))) for option in options]
     used = {start: parameters_used(start, weights) for start in starts}
     starts = [start for start in starts if used[start] == max(used.values())]
-    menu |= {name: list({getattr(start, name) for start in starts}) for name in names}
+    menu |= {name: list({getattr(start, name) for start in starts}) for name in SHAPING}
     stage = Stage([Call(weights, tokens, logits.astype(float))], menu, EXACT)
     found = solve(stage, starts)
     settings = {name: getattr(found, name) for name in ("heads", *SETTINGS)}
@@ -135,11 +124,10 @@ def identify(
 
 
 def coarse(name: str) -> list[Any]:
-    """The settings to try: two or four of a range, which fitting then moves."""
+    """The settings to try: two of a range, which fitting then moves."""
     baseline, *others = SETTINGS[name]
     if name in FITTED:
-        parts = 2 if name in (*EXTENSIONS, "local_theta") else 4
-        others = others[len(others) // (2 * parts) :: len(others) // parts]
+        others = others[len(others) // 4 :: len(others) // 2]
     return [baseline, *others]
 
 
@@ -158,22 +146,21 @@ def solve(whole: "Stage", states: list[Reading]) -> Reading:
         solved = [state for state in climb(states, stage, moves) if stage.solves(state)]
         if not solved:  # what is not settled stays as it was: a poor fit would only blur what is
             break
-        mirrored = [mirror(state) for state in solved if state.local_theta]
+        mirrored = [  # until a window closes, the other layers and thetas may give the same
+            replace(
+                state,
+                pattern_first=not state.pattern_first,
+                rope_theta=state.local_theta,
+                local_theta=state.rope_theta,
+            )
+            for state in solved
+            if state.local_theta
+        ]
         states = [*solved, *filter(stage.solves, mirrored)]
     found = states[0]
     if found.logit_scale is None:
         found = replace(found, logit_scale=stage.answer(found)[1])
     return plainest(found, stage) if solved else found
-
-
-def mirror(state: Reading) -> Reading:
-    """The two thetas exchanged, and the layers: until a window closes it may be the same."""
-    return replace(
-        state,
-        pattern_first=not state.pattern_first,
-        rope_theta=state.local_theta,
-        local_theta=state.rope_theta,
-    )
 
 
 @dataclass
@@ -229,14 +216,6 @@ class Stage:
     def solves(self, state: Reading) -> bool:
         return self.errors(state)[1] < self.exact
 
-    def allows(self, state: Reading) -> bool:
-        """No rule is broken; by a port, none that makes a change stand for something simpler."""
-        if not self.original:
-            return not conflicts(state)
-        hidden = departures(state).keys()
-        needs = [REQUIRES.get(name, []) for name in self.changes(state).keys() & hidden]
-        return all(needed & hidden for sets in needs for needed in sets)
-
     def changes(self, state: Reading) -> dict[str, Any]:
         """Choice -> setting, of all in which it differs from the original or from the baselines."""
         start = vars(self.original or Reading(heads=0))
@@ -291,29 +270,21 @@ class Stage:
 
 
 def neighbours(state: Reading, names: tuple[str, ...], stage: Stage) -> Iterator[Reading]:
-    """What changes of these choices make of a state: without the departures that the new ones
-    rule out and, of a port, with them."""
+    """What changes of these choices make of a state, if they show."""
     for settings in product(*(settings_to_try(name, state, stage) for name in names)):
-        move = dict(zip(names, settings))
-        new = [name for name, one in move.items() if one != getattr(state, name)]
-        new = [name for name in new if name in SETTINGS and move[name] != SETTINGS[name][0]]
-        undone = {name: SETTINGS[name][0] for name in set().union(*map(rivals, new)) - move.keys()}
-        for other in {replace(state, **move, **undone), replace(state, **move)}:
-            if stage.allows(other) and stage.loss(other) != stage.loss(state):
-                yield other
+        other = replace(state, **dict(zip(names, settings)))
+        if (stage.original or not conflicts(other)) and stage.loss(other) != stage.loss(state):
+            yield other
 
 
 def settings_to_try(name: str, state: Reading, stage: Stage) -> list[Any]:
-    """Its own, and those of the menu; of windows, those that close within the stage. Where none
-    does, a window shows only which layers have one."""
+    """Its own, and those of the menu; where no window closes, one shows which layers have one."""
     own, settings = getattr(state, name), stage.menu[name]
-    if name == "sliding_window":
+    if name in ("sliding_window", "temperature_interval"):
         length = max(call.tokens.shape[1] for call in stage.calls)
-        closing = [window for window in settings if window and window < length]
-        if own and own >= length:
-            settings = closing
-        else:
-            settings = [None, *(closing or settings[1:2])]
+        closing = [position for position in settings if position and position < length]
+        hidden = bool(own and own >= length)
+        settings = closing if hidden else [None, *(closing or settings[1:2])]
     return [*dict.fromkeys([own, *settings])]
 
 
@@ -329,10 +300,9 @@ def climb(states: list[Reading], stage: Stage, moves: tuple) -> list[Reading]:
         looked_at.add(waiting[0])
         near: list[Reading] = []
         for names in moves:
-            alike = neighbours(waiting[0], names, stage)
-            alike = [one for one in alike if tried[stage.skeleton(one)] < TRIES]
-            near += stage.best(alike)[:ALIKE]
-        near = stage.best(near)[:FITS]
+            made = neighbours(waiting[0], names, stage)
+            near += stage.best(one for one in made if tried[stage.skeleton(one)] < TRIES)[:FITS]
+        near = stage.best(near)
         tried.update(map(stage.skeleton, near))
         states = stage.best([*states, *map(stage.fitted, near)])
     return states
