@@ -20,8 +20,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.util import sandbox
 from scipy.special import expit, logit
 
-ROOT = str(Path(__file__).parents[1])
-sys.path.insert(0, ROOT)  # Inspect loads this file by its path, and takes the entry back
+sys.path.insert(0, str(Path(__file__).parents[1]))  # Inspect loads this file by its path
 
 from identification.port import port
 from identification.search import recover
@@ -51,7 +50,8 @@ def search(knowledge: float | dict = 1.0, spread: float = 0.0, seed: int | str =
         weights = np.load(io.BytesIO(await sandbox().read_file("weights.npz", text=False)))
         traces = np.load(io.BytesIO(await sandbox().read_file("traces.npz", text=False)))
         job = dict(weights), traces["tokens"], traces["logits"], known
-        sys.path.append(ROOT)  # for the worker, which is there so that the event loop stays free
+        # Inspect has taken the path back. The worker needs it, and leaves the event loop free.
+        sys.path.append(str(Path(__file__).parents[1]))
         found, error = await run_sync(recover, *job, cancellable=True)
         unknown = ", ".join(sorted(SETTINGS.keys() - known)) or "nothing"
         facts = f"Worst error: {error:.2g}\nFound: {departures(found)}\nUnknown: {unknown}"

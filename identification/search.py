@@ -59,7 +59,13 @@ SCORES = (
     (*PATTERN, *EXTENSIONS, "local_theta", "scaled_layers"),
 )
 LATE = (PATTERN, ("temperature_interval",))
-STAGES = ((8, 1, VALUES), (4, 5, SCORES), (1, 48, LATE), (None, None, LATE))
+Moves = tuple[tuple[str, ...], ...]
+STAGES: tuple[tuple[int, int, Moves], ...] = (
+    (8, 1, VALUES),
+    (4, 5, SCORES),
+    (1, 48, LATE),
+    (0, 0, LATE),  # everything
+)
 """Sequences, and positions of them, that are looked at together, and what shows there first."""
 
 RANGES = {n: s[1:] for n, s in SETTINGS.items() if len(s) > 10 and isinstance(s[1], float)}
@@ -143,7 +149,8 @@ def solve(whole: "Stage", states: list[Reading]) -> Reading:
             moves = VALUES + SCORES
         if whole.original:  # mistakes are made one by one
             moves = tuple((name,) for name in dict.fromkeys(chain(*moves)))
-        solved = [state for state in climb(states, stage, moves) if stage.solves(state)]
+        reached = climb(states, stage, moves)
+        solved = [plainest(state, stage) for state in reached if stage.solves(state)]
         if not solved:  # what is not settled stays as it was: a poor fit would only blur what is
             break
         mirrored = [  # until a window closes, the other layers and thetas may give the same
@@ -262,9 +269,10 @@ class Stage:
             lambda x: self.answer(with_values(x))[0],
             np.log([getattr(state, name) for name in names]).clip(low, high),
             bounds=(low, high),
+            method="dogbox",  # trf creeps along narrow valleys
             diff_step=1e-6,
-            ftol=1e-2,
-            max_nfev=12,
+            ftol=1e-3,
+            max_nfev=20,
         )
         return with_values(fit.x)
 
@@ -288,7 +296,7 @@ def settings_to_try(name: str, state: Reading, stage: Stage) -> list[Any]:
     return [*dict.fromkeys([own, *settings])]
 
 
-def climb(states: list[Reading], stage: Stage, moves: tuple) -> list[Reading]:
+def climb(states: list[Reading], stage: Stage, moves: Moves) -> list[Reading]:
     """Best-first search: from the best state not yet looked at, the best moves, each with a fit."""
     states = stage.best(states)
     looked_at: set[Reading] = set()
@@ -304,7 +312,8 @@ def climb(states: list[Reading], stage: Stage, moves: tuple) -> list[Reading]:
             near += stage.best(one for one in made if tried[stage.skeleton(one)] < TRIES)[:FITS]
         near = stage.best(near)
         tried.update(map(stage.skeleton, near))
-        states = stage.best([*states, *map(stage.fitted, near)])
+        # the state itself goes on where its fit stopped
+        states = stage.best([*states, *map(stage.fitted, [waiting[0], *near])])
     return states
 
 
