@@ -30,7 +30,7 @@ LOOKS = 32
 """States whose neighbours are looked at before a stage is given up."""
 FITS = 2
 """Neighbours of a state that are fitted, of those that one group of choices makes."""
-TRIES = 2
+TRIES = 3
 """Fits of states that differ in fitted settings only: the first may start too far off."""
 EXACT = 2e-5
 """Worst error of a solved stage: float32 traces leave a few 1e-6."""
@@ -130,10 +130,10 @@ def identify(
 
 
 def coarse(name: str) -> list[Any]:
-    """The settings to try: two of a range, which fitting then moves."""
+    """The settings to try: three of a range, which fitting then moves."""
     baseline, *others = SETTINGS[name]
     if name in FITTED:
-        others = others[len(others) // 4 :: len(others) // 2]
+        others = others[len(others) // 6 :: len(others) // 3]
     return [baseline, *others]
 
 
