@@ -13,22 +13,25 @@ def uncapped(logits: np.ndarray, cap: float | None) -> tuple[np.ndarray, np.ndar
     """The inverse of softcap, and how far each of its values can be trusted."""
     if not cap:
         return logits, 1.0
-    return cap * np.arctanh(logits / cap), (1 - (logits / cap) ** 2) ** 2
+    share = np.clip(logits / cap, -1 + 1e-9, 1 - 1e-9)  # rounding can make it 1
+    return cap * np.arctanh(share), (1 - share**2) ** 2
 
 
-def settled_head(call: Call, menu: dict[str, list], free: bool) -> dict[str, Any]:
-    """The cap without which the logits lie in the column space of the unembedding, a value of no menu if free; then
-    the norm and the offset of its gain that make the hidden states of one size and, after a LayerNorm, of mean 0."""
+def settled_head(call: Call, menu: dict[str, list]) -> dict[str, Any]:
+    """Its cap, norm and gain_offset.
+
+    The cap is the one without which the logits lie in the column space of the unembedding. Norm
+    and offset make the hidden states of one size and, after a LayerNorm, of mean 0.
+    """
     logits = call.logits[:, ::5].reshape(-1, call.logits.shape[-1])
     unembed = call.weights["unembed"].astype(float)
     basis = np.linalg.qr(unembed)[0]
 
     def outside(cap):
-        with np.errstate(all="ignore"):
-            z, trust = uncapped(logits, cap)
-            return np.nan_to_num(
-                np.mean((z - z @ basis @ basis.T) ** 2 * trust), nan=1e9, posinf=1e9
-            )
+        if cap and abs(logits).max() > (1 + 1e-6) * cap:
+            return 1e9
+        z, trust = uncapped(logits, cap)
+        return np.mean((z - z @ basis @ basis.T) ** 2 * trust)
 
     def uneven(setting):
         x = hidden / (call.weights["final_norm"] + setting[1])
@@ -37,7 +40,7 @@ def settled_head(call: Call, menu: dict[str, list], free: bool) -> dict[str, Any
         return np.log(size).std() + (off_center if setting[0] == "layer_norm" else 0.05)
 
     cap = min(menu["final_softcap"], key=outside)
-    if free and cap:
+    if cap:
         near = {"bounds": (0.95 * cap, 1.05 * cap), "options": {"xatol": 1e-12}}
         close = minimize_scalar(lambda cap: np.log(outside(cap)), **near)
         cap = min(cap, float(close.x), key=outside)

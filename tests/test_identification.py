@@ -24,6 +24,64 @@ EVERYWHERE = Architecture(
 """Departures at every stage of the search."""
 
 
+HARD = [
+    # a narrow valley between the scale of scores and YaRN's
+    (
+        12000032,
+        Architecture(
+            heads=4,
+            residual_multiplier=0.48,
+            qkv_bias=True,
+            value_scale=0.49,
+            score_scale=2.8,
+            rope_pairing="interleaved",
+            yarn_factor=12.0,
+            sliding_window=8,
+            global_every=3,
+            pattern_first=True,
+            local_theta=660.0,
+            gate_up_layout="up_gate",
+            logit_scale=2.9,
+        ),
+    ),
+    # two thetas fit nearly as well
+    (
+        12000057,
+        Architecture(
+            heads=4,
+            norm="layer_norm",
+            gain_offset=1.0,
+            qkv_bias=True,
+            value_scale=0.51,
+            temperature_interval=12,
+            sinks=True,
+            rope_pairing="interleaved",
+            rope_theta=740000.0,
+            llama3_factor=7.2,
+            nope_every=2,
+            sliding_window=5,
+            mlp_clamp=0.9,
+        ),
+    ),
+    # two equal thetas stood for one
+    (
+        8000036,
+        Architecture(
+            heads=4,
+            embedding_multiplier=7.6,
+            gain_offset=1.0,
+            qk_norm="no_gain",
+            v_norm=True,
+            score_softcap=3.0,
+            rope_theta=11000.0,
+            llama3_factor=9.4,
+            sliding_window=12,
+        ),
+    ),
+]
+"""Children of the seed 5ea2c4 that a search once did not solve, and why."""
+
+
 def traces(architecture):
     weights, tokens, logits = build("1", 0, architecture)[0]
     return weights, tokens, logits.astype(np.float32)
@@ -50,6 +108,13 @@ def test_the_public_files_suffice(architecture):
     found, error = recover(*traces(architecture), SETTINGS)
     assert found == architecture
     assert error < 2e-5
+
+
+@pytest.mark.parametrize(("number", "architecture"), HARD)
+def test_variants_that_were_not_solved_once(number, architecture):
+    weights, tokens, logits = build("5ea2c4", number, architecture)[0]
+    found, _ = recover(weights, tokens, logits.astype(np.float32), SETTINGS)
+    assert found == architecture
 
 
 def test_settings_of_ranges_are_those_of_the_catalogue():
