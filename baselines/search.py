@@ -3,18 +3,20 @@
     inspect eval inspect_task.py --solver baselines/search.py@search --model none --sandbox local \\
         -S knowledge=0.8 -S spread=1.5 -S seed=1
 
-With knowledge 1 it shows that the public files suffice, with 0 it submits a plain Llama. What it
-knows is drawn for each attempt.
+With knowledge 1 it shows that the public files suffice to solve a variant. With less, it fails as a model does that
+has not thought of a choice; with 0 it submits a plain Llama. With a spread, it knows some choices better than others.
+What it knows is drawn anew for each attempt.
 """
 
 import io
 import os
+import pickle
 import sys
 from pathlib import Path
 from random import Random
 
 import numpy as np
-from anyio.to_process import run_sync
+from anyio import run_process
 from inspect_ai.model import ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.util import sandbox
@@ -26,12 +28,12 @@ from identification.port import port
 from identification.search import recover
 from reference.architecture import SETTINGS, departures
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of a worker: one is fastest
+ROOT = Path(__file__).parents[1]
 
 
 def shares(knowledge: float | dict[str, float], spread: float = 0.0) -> dict[str, float]:
-    """Choice -> the probability that an attempt knows it: knowledge or, with a spread, that many
-    logits about it, the same in every run. A dict gives it for the choices that it names."""
+    """Choice -> the probability that an attempt knows it: knowledge or, with a spread, that many logits about it, the
+    same in every run. A dict gives it for the choices that it names; the others are known."""
     if isinstance(knowledge, dict):
         return {name: float(knowledge.get(name, 1)) for name in SETTINGS}
     return {n: float(expit(logit(knowledge) + Random(n).gauss(0, spread))) for n in SETTINGS}
@@ -50,9 +52,10 @@ def search(knowledge: float | dict = 1.0, spread: float = 0.0, seed: int | str =
         weights = np.load(io.BytesIO(await sandbox().read_file("weights.npz", text=False)))
         traces = np.load(io.BytesIO(await sandbox().read_file("traces.npz", text=False)))
         job = dict(weights), traces["tokens"], traces["logits"], known
-        # Inspect has taken the path back. The worker needs it, and leaves the event loop free.
-        sys.path.append(str(Path(__file__).parents[1]))
-        found, error = await run_sync(recover, *job, cancellable=True)
+        command = [sys.executable, "-m", "baselines.search"]  # the event loop stays free
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+        worker = await run_process(command, input=pickle.dumps(job), cwd=ROOT, env=environment)
+        found, error = pickle.loads(worker.stdout)
         unknown = ", ".join(sorted(SETTINGS.keys() - known)) or "nothing"
         facts = f"Worst error: {error:.2g}\nFound: {departures(found)}\nUnknown: {unknown}"
         await sandbox().write_file("model.py", port(found, facts))
@@ -61,3 +64,7 @@ def search(knowledge: float | dict = 1.0, spread: float = 0.0, seed: int | str =
         return state
 
     return solve
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(pickle.dumps(recover(*pickle.load(sys.stdin.buffer))))

@@ -110,8 +110,8 @@ def identify(
     settled: Collection[str] = (),
     seconds: float = np.inf,
 ) -> Reading | None:
-    """What a port computes that answers the calls with these logits; None if nothing is found in
-    that time. settled: choices that the port is known to have as the original does."""
+    """What a port computes that answers the calls with these logits; None if nothing is found in so
+    many seconds of this process. settled: choices that the port is known to have as the original does."""
     menu = {name: [*coarse(name), *OTHERS.get(name, ())] for name in SETTINGS}
     for name in departures(original).keys() & FITTED:
         value = getattr(original, name)
@@ -120,7 +120,7 @@ def identify(
     menu |= {name: [getattr(original, name)] for name in settled}
     start = Reading(**vars(original))
     single = all(np.array_equal(call.logits, np.float32(call.logits)) for call in calls)
-    exact, deadline = ROUNDED if single else EXACT, time.monotonic() + seconds
+    exact, deadline = ROUNDED if single else EXACT, time.process_time() + seconds
     stage = Stage(calls, menu, exact, start, deadline)
     try:
         found = solve(stage, [start])
@@ -192,7 +192,7 @@ class Stage:
 
     def answer(self, state: Reading) -> tuple[np.ndarray, float]:
         """Error of all logits (flat), and their scale: the best one if the state has none."""
-        if time.monotonic() > self.deadline:
+        if time.process_time() > self.deadline:
             raise TimeoutError
         truth = np.concatenate([call.logits.ravel() for call in self.calls])
         bare = replace(state, final_softcap=None, logit_scale=1.0)
