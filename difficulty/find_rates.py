@@ -11,14 +11,15 @@ and with probability `care` nothing else goes wrong. An attempt passes if all of
 This is the Rasch model of item response theory (Rasch 1960), with departures as items and a random effect of the
 attempt. The ease of a choice is what its rarity lets expect, plus a spread: ease_i = slope * rarity_i + spread * z_i.
 
-An attempt that passes tells that all were found. One that fails tells what the diagnosis sees: a find with probability
-f, a miss with probability m. These are learnt too: else rates would be wrong where one is seen more easily than the
-other. Given t, such an attempt contributes 1 - care * product of all p_i if it tells nothing, as the diagnosis then
-did not work; else
-    f p_i for each departure seen to be found, m (1 - p_i) for each one seen to be missed,
+An attempt that passes tells that all were found. One that fails tells what the diagnosis sees. If it tells nothing, the
+diagnosis did not work: 1 - care * product of p_i. Else, given t, it contributes
+    p_i for each departure told to be found, 1 - p_i for each one told to be missed,
     1 - product of p_i for each list of departures of which at least one is missed,
-    u_i = 1 - f p_i - m (1 - p_i) for each one that is not told of;
-and if no miss is seen: 1 - care * product of (1 - f) p_i / u_i over those that are not told of, as it did not pass.
+and if it tells some and not all, the diagnosis sees a find with probability f and a miss (or a list) with probability
+m. These are learnt too: else rates would be wrong where one is seen more easily than the other. It then also contributes
+    f for each find told, m for each miss or list told,
+    u_i = 1 - f p_i - m (1 - p_i) for each one that is not told of.
+As it did not pass, it contributes, if no miss is told: 1 - care * product of (1 - f) p_i / u_i over those not told of.
 
 Every parameter has a normal prior, after a transformation to the real line.
 """
@@ -36,9 +37,9 @@ from difficulty.sampling import posterior_draws
 RARITY: Final = {"common": 1.0, "uncommon": 0.0, "rare": -1.0}
 """What `slope` multiplies."""
 PRIOR: Final = np.array(
-    [(0.0, 1.5), (0.7, 0.7), (0.1, 0.5), (-0.7, 0.7), (2.2, 1.0), (1.5, 1.5), (1.5, 1.5)]
+    [(0.0, 2.0), (0.5, 0.8), (0.0, 0.5), (0.0, 0.8), (1.8, 1.0), (0.5, 1.5), (0.5, 1.5)]
 )
-"""Mean and standard deviation of ability, slope, log spread, log luck; logits of care, f, m. z_i: 0 and 1."""
+"""Mean and standard deviation of ability, slope, log spread, luck (its sign is nothing); logits of care, f, m. z_i: 0 and 1."""
 NODES, WEIGHTS = hermegauss(5)  # E_t[f(t)] = sum of WEIGHTS * f(luck * NODES), Gauss-Hermite
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
 
@@ -83,7 +84,7 @@ class Posterior:
         self.care, self.sees_find, self.sees_miss = expit(np.clip(general[4:], -30, 30))
         rarities = np.array([RARITY[kind] for kind in rarity.values()])
         ease = slope * rarities + np.exp(spread) * white[:, len(PRIOR) :]
-        self.logits = (ability + ease)[:, None] + (np.exp(luck) * NODES)[..., None]
+        self.logits = (ability + ease)[:, None] + (luck * NODES)[..., None]
         """Of finding each choice, at the nodes of t: (draws, nodes, choices)."""
 
     def pass_rates(self, variants: Sequence[Collection[str]]) -> np.ndarray:
@@ -112,6 +113,10 @@ class Evidence:
         self.missed = indicators([attempt.missed for attempt in attempts], names)
         self.untold = indicators(untold, names)
         self.passed = np.array([attempt.passed for attempt in attempts], bool)
+        misses = [len(attempt.missed) + len(attempt.one_of) for attempt in attempts]
+        in_part = [bool(rest or attempt.one_of) for rest, attempt in zip(untold, attempts)]
+        self.finds_seen = self.found.sum(1) * in_part
+        self.misses_seen = np.array(misses) * in_part
         self.owner = np.eye(len(attempts))[[number for number, *_ in lists]]
         self.lists = indicators([listed for _, listed, _, _ in lists], names)
         self.with_care = np.array([with_care for _, _, with_care, _ in lists], float)
@@ -130,8 +135,8 @@ class Evidence:
         told += np.log1p(-np.exp(np.minimum(all_right, -1e-9))) @ self.owner
         expected = np.einsum("n,sna->sa", WEIGHTS, np.exp(told))
 
-        seen = np.log(model.sees_find) * self.found.sum(1)
-        seen += np.log(model.sees_miss) * self.missed.sum(1)
+        seen = np.log(model.sees_find) * self.finds_seen
+        seen += np.log(model.sees_miss) * self.misses_seen
         return np.where(self.passed, np.log(model.care), seen) + np.log(expected + 1e-300)
 
 
@@ -145,7 +150,7 @@ def fit(attempts: Sequence[Attempt], rarity: Mapping[str, str], seed: int = 0) -
     """What the attempts say. rarity: of every choice of the catalogue."""
     evidence = Evidence(attempts, tuple(rarity))
     white = posterior_draws(
-        lambda white: evidence.log_likelihood(Posterior(white, rarity)),
+        lambda white: evidence.log_likelihood(Posterior(white, rarity)).sum(1),
         len(PRIOR) + len(rarity),
         np.random.default_rng(seed),
     )

@@ -33,13 +33,14 @@ def likelihood(attempt: Attempt, white) -> float:
 def by_hand(attempt: Attempt, white) -> float:
     """Probability of all outcomes that fit what is told, from a fine grid of the attempt's luck."""
     model = model_of(white)
-    care, luck = float(model.care[0, 0]), np.exp(PRIOR[3] @ [1, white[3]])
+    care, luck = float(model.care[0, 0]), PRIOR[3] @ [1, white[3]]
     names, total = sorted(attempt.departures), 0.0
     t = np.linspace(-8, 8, 801)
     density = norm.pdf(t) * (t[1] - t[0])
     seen = {True: model.sees_find[0, 0], False: model.sees_miss[0, 0]}
-    tells = attempt.found or attempt.missed or attempt.one_of
     listed = frozenset().union(*attempt.one_of)
+    untold = attempt.departures - attempt.found - attempt.missed - listed
+    in_part = (untold and untold != attempt.departures) or attempt.one_of
     finds = {n: expit(model.logits[0, len(NODES) // 2, i] + luck * t) for i, n in enumerate(NAMES)}
     for outcome in product([True, False], repeat=len(names)):
         found = {name for name, hit in zip(names, outcome) if hit}
@@ -49,13 +50,13 @@ def by_hand(attempt: Attempt, white) -> float:
         passes = care if len(found) == len(names) else 0
         fits = attempt.found <= found and not attempt.missed & found
         fits = fits and all(names_of_list - found for names_of_list in attempt.one_of)
-        for name in names if tells and not attempt.passed else []:
+        for name in names if in_part else []:
             if name in attempt.found | attempt.missed:
                 chance *= seen[name in found]
             elif name not in listed:
                 chance *= 1 - seen[name in found]
         total += chance * fits * (passes if attempt.passed else 1 - passes)
-    return float(total)
+    return float(total * seen[False] ** len(attempt.one_of))
 
 
 @pytest.mark.parametrize(
@@ -169,7 +170,7 @@ def test_sampling_gives_the_posterior_of_a_normal():
     """Prior N(0, 1), one observation 3 with deviation .5: mean 2.4, variance .2; nothing is seen of the other."""
 
     def log_likelihood(points):
-        return -((points[:, :1] - 3) ** 2) / (2 * 0.25)
+        return -((points[:, 0] - 3) ** 2) / (2 * 0.25)
 
     draws = posterior_draws(log_likelihood, 2, np.random.default_rng(0))
     assert draws.mean(0) == pytest.approx([2.4, 0], abs=0.15)
