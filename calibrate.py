@@ -57,12 +57,10 @@ def first_certified(variant: Variant) -> Row | None:
 def affordable(attempts: pd.DataFrame, options: argparse.Namespace) -> int:
     """Attempts to run at once. With a budget the first runs alone: it tells what one costs."""
     spent = attempts["US dollars"].sum()
-    size, left = min(options.max_samples, options.attempts - len(attempts)), options.budget - spent
-    if left <= 0:
-        return 0
-    if left < inf:
-        size = min(size, max(1, left * len(attempts) / spent) if spent else 1)
-    return int(size)
+    left = options.budget - spent
+    paid = inf if left == inf else left * len(attempts) / spent if spent else 1
+    sizes = options.max_samples, options.attempts - len(attempts), max(1, paid)
+    return int(min(sizes)) if left > 0 else 0
 
 
 def write(rows: Sequence[Row], path: Path) -> None:
@@ -107,22 +105,18 @@ def main() -> None:
         parser.error("give --budget (US dollars) or --attempts, more than 0")
     if not 0 <= options.band[0] < options.band[1] <= 1:
         parser.error("--band is two rates, the lower one first")
-    band, logs, variants = (
-        tuple(options.band),
-        options.out / "logs",
-        candidates(np.random.default_rng(0)),
-    )
+    band, logs, dataset = tuple(options.band), options.out / "logs", options.out / "dataset.jsonl"
     # The content of a file of options counts, not its name. A hash, as there may be keys among them.
     told = [Path(word).read_text("utf-8") if os.path.isfile(word) else word for word in given]
     mark = f"sha256-{sha256(repr(told).encode()).hexdigest()}"
     logs.mkdir(parents=True, exist_ok=True)
+    variants = candidates(np.random.default_rng(0))
     rows: dict[Variant, Row | None] = {}  # None: none of its draws is certified
     with Pool(initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
         while True:
             attempts = known(str(logs), mark)
-            rows |= {
-                told.departures: Row(**row) for told, row in zip(attempts["told"], attempts["row"])
-            }
+            for attempt, row in zip(attempts["told"], attempts["row"]):
+                rows[attempt.departures] = Row(**row)
             scored = attempts[attempts["counts"].astype(bool)]
             plans, size = plan([*scored["told"]], variants, band), affordable(attempts, options)
             so_far = f"{len(scored)} attempts, {attempts['US dollars'].sum():.2f} dollars"
@@ -138,7 +132,7 @@ def main() -> None:
                 break
             if batch and not over:
                 run(batch, options, given, mark)
-    write(batch, options.out / "dataset.jsonl")
+    write(batch, dataset)
     subprocess.run([sys.executable, ROOT / "report.py", logs, "--out", options.out / "report"])
     model = attempts["model"].iloc[-1]
     if plans.hopeless:
@@ -146,8 +140,9 @@ def main() -> None:
         print(f"{model} is too {strength}: no dataset is in the band. This is the nearest.")
     elif not plans.settled:
         print("Not certain yet. The same command with a larger --budget or --attempts goes on.")
-    place, number = options.out / "dataset.jsonl", len(batch)
-    print(f"{model} passes the {number} variants of {place} {in_words(plans, band)}, by {so_far}.")
+    print(
+        f"{model} passes the {len(batch)} variants of {dataset} {in_words(plans, band)}, by {so_far}."
+    )
 
 
 if __name__ == "__main__":
