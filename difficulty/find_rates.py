@@ -119,8 +119,8 @@ class Evidence:
     def log_likelihood(self, model: Posterior) -> np.ndarray:
         """Of each draw and attempt: (draws, attempts)."""
         f, m = model.sees_find[..., None], model.sees_miss[..., None]
-        found = log_expit(model.logits)  # all with the shape (draws, nodes, choices)
-        missed = found - model.logits
+        missed = -np.log1p(np.exp(model.logits))  # log_expit takes ten times as long
+        found = missed + model.logits  # all with the shape (draws, nodes, choices)
         untold = np.log1p(-f * np.exp(found) - m * np.exp(missed))
         told = found @ self.found.T + missed @ self.missed.T + untold @ self.untold.T
         told += log_not(found @ self.lists.T) @ self.owner
