@@ -57,7 +57,7 @@ class Solver:
         missed = self.some(variant - found, 1 - self.untold)
         share = self.random.choice([1, 0.5, 0], p=[0.6, 0.2, 0.2])
         two = frozenset(
-            sorted(variant, key=lambda name: self.random.random())[: 2 * (share == 0.5)]
+            sorted(sorted(variant), key=lambda name: self.random.random())[: 2 * (share == 0.5)]
         )
         known = self.some(variant - two, share)
         lists = (two,) if two - found else ()
