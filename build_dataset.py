@@ -12,7 +12,7 @@ import argparse
 import re
 import secrets
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from itertools import chain, count, islice
 from multiprocessing import Pool
 from pathlib import Path
@@ -27,22 +27,15 @@ from reference.architecture import RARITY, SETTINGS, Architecture, departures
 from reference.rows import Row, load
 from variants.certificate import certified_row, is_silent, shows_at_position_0
 
-LADDER = {
-    1: {"common"},
-    2: {"common", "uncommon"},
-    4: {"common", "uncommon"},
-    8: {"common", "uncommon", "rare"},
-}
+COMMON, UNCOMMON = {"common"}, {"common", "uncommon"}
+LADDER = {1: COMMON, 2: UNCOMMON, 4: UNCOMMON, 8: {*RARITY.values()}}
 """Departures of the four rows of the task's own dataset, and how common they are: of each kind, one at least."""
-Kind = tuple[int, Collection[str]]
-"""How many departures, and of which choices."""
 
 
-def certified_rows(pool, seed: str, kinds: Sequence[Kind]) -> Iterator[Row]:
-    """Rows of these kinds in turn, without end, in the order of their numbers."""
+def certified_rows(pool, seed: str, *kinds: tuple[int, Collection[str]]) -> Iterator[Row]:
+    """Rows of these kinds in turn, without end, in the order of their numbers. A kind: how many departures, of which."""
     for start in count(kinds[0][0] * 10**6, 8):  # a range of its own for each count of departures
-        numbers = range(start, start + 8)
-        jobs = [(seed, number, *kinds[number % len(kinds)]) for number in numbers]
+        jobs = [(seed, number, *kinds[number % len(kinds)]) for number in range(start, start + 8)]
         yield from filter(None, pool.starmap(certified_row, jobs))
 
 
@@ -62,10 +55,9 @@ def suits_the_ladder(row: Row) -> bool:
 def ladder(pool, seed: str) -> Iterator[Row]:
     """The four rows; no choice departs in two of them."""
     unused = set(SETTINGS)
-    for departure_count, rarities in LADDER.items():
+    for size, rarities in LADDER.items():
         choices = {name for name in unused if RARITY[name] in rarities}
-        made = certified_rows(pool, seed, [(departure_count, choices)])
-        row = next(filter(suits_the_ladder, made))
+        row = next(filter(suits_the_ladder, certified_rows(pool, seed, (size, choices))))
         unused -= row.architecture.keys()
         yield row
 
@@ -73,22 +65,21 @@ def ladder(pool, seed: str) -> Iterator[Row]:
 def near_rate(pool, seed: str, logs: list[str], rate: float) -> Iterator[Row]:
     """Rows, without end, with sets of departures whose predicted pass rate is near this one."""
     _, attempts, notes = read(logs)
-    for note in notes:
-        print(note, file=sys.stderr)
+    sys.stderr.writelines(f"{note}\n" for note in notes)
     if attempts.empty or attempts["model"].nunique() > 1:
         sys.exit("--like: give logs of one model, with attempts that are scored")
     variants = candidates(np.random.default_rng(int(seed, 16)), 2000)
     chosen = near(fit([*attempts["told"]], RARITY), variants, rate)
     if not chosen:
         sys.exit(f"No variant is known to have a rate of about {rate:.0%}: run more attempts")
-    return certified_rows(pool, seed, [(len(names), names) for names in chosen])
+    return certified_rows(pool, seed, *[(len(names), names) for names in chosen])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    sizes = range(1, MOST_DEPARTURES + 1)
-    add("--departures", type=int, nargs="+", choices=sizes, default=[*LADDER], help="1 2 4 8")
+    up_to = range(1, MOST_DEPARTURES + 1)
+    add("--departures", type=int, nargs="+", choices=up_to, default=[*LADDER], help="1 2 4 8")
     add("--count", type=int, default=1, help="variants for each of these numbers")
     add("--ladder", action="store_true", help="the four rows of the task itself")
     add("--like", nargs="+", metavar="LOGS", help="of a model, to aim at its pass rate")
@@ -103,15 +94,15 @@ def main() -> None:
     if not options.out.absolute().parent.is_dir():
         parser.error("--out is a file in a folder that exists")
     with Pool() as pool, options.out.open("w", encoding="utf-8") as file:
-        total, asked = options.count, dict.fromkeys(options.departures)
+        total, sizes = options.count, dict.fromkeys(options.departures)
         if options.ladder:
             rows, total = ladder(pool, options.seed), len(LADDER)
         elif options.like:
             rows = near_rate(pool, options.seed, options.like, options.rate)
         else:
-            parts = [certified_rows(pool, options.seed, [(size, SETTINGS)]) for size in asked]
+            parts = [certified_rows(pool, options.seed, (size, SETTINGS)) for size in sizes]
             rows = chain.from_iterable(islice(part, options.count) for part in parts)
-            total *= len(asked)
+            total *= len(sizes)
         for row in track(islice(rows, total), "variants", total):
             print(row.model_dump_json(), file=file, flush=True)
     print(f"{total} certified variants in {options.out}, from seed {options.seed}")

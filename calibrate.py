@@ -35,14 +35,14 @@ from variants.certificate import certified_row
 TRIES = 8  # draws of the settings of a variant, until one is certified
 
 
-def known(logs: str, options: str) -> pd.DataFrame:
-    """All attempts in the logs, also in interrupted ones. Exits if a log is of another model or other options."""
+def known(logs: str, mark: str) -> pd.DataFrame:
+    """All attempts in the logs, also in interrupted ones. Exits if a log has another mark."""
     for crashed in recoverable_eval_logs(logs):
         recover_eval_log(crashed.log.name, overwrite=True)
     attempts = []
     for log in list_eval_logs(logs, descending=False):
         header, made, _ = read_one(log.name)
-        if header and (header.eval.metadata or {}).get("options") != options:
+        if header and (header.eval.metadata or {}).get("options") != mark:
             sys.exit(f"{log.name} is of another model or other options: give another --out")
         attempts += made
     return pd.DataFrame(attempts or {name: [] for name in ("row", "told", "counts", "US dollars")})
@@ -58,12 +58,9 @@ def affordable(attempts: pd.DataFrame, options: argparse.Namespace) -> int:
     """Attempts to run at once. With a budget the first runs alone: it tells what one costs."""
     spent = attempts["US dollars"].sum()
     left = options.budget - spent
-    sizes = [options.max_samples, options.attempts - len(attempts)]
-    if left <= 0:
-        sizes.append(0)
-    elif left < inf:
-        sizes.append(max(1, left * len(attempts) / spent) if spent else 1)
-    return int(min(sizes))
+    paid = inf if left == inf else left * len(attempts) / spent if spent else 1
+    sizes = options.max_samples, options.attempts - len(attempts), max(1, paid)
+    return int(min(sizes)) if left > 0 else 0
 
 
 def write(rows: Sequence[Row], path: Path) -> None:
@@ -72,13 +69,13 @@ def write(rows: Sequence[Row], path: Path) -> None:
 
 def run(rows: Sequence[Row], options: argparse.Namespace, given: list[str], mark: str) -> None:
     """One attempt at each row, all at the same time."""
-    write(rows, options.out / "round.jsonl")
-    path, logs = str(options.out.absolute() / "round.jsonl"), str(options.out / "logs")
+    path, logs = options.out.absolute() / "round.jsonl", str(options.out / "logs")
+    write(rows, path)
     words = ["eval", f"{ROOT}/inspect_task.py@orphan_checkpoint", "--display", "plain"]
     words += ["--cost-limit", str(options.budget)] if options.budget < inf else []  # of an attempt
     words += [*given, "--epochs", "1", "--max-samples", str(options.max_samples)]
     words += ["--metadata", f"options={mark}", "--log-dir", logs]
-    words += ["-T", f"dataset={json.dumps(path)}", "-T", "departures=null"]
+    words += ["-T", f"dataset={json.dumps(str(path))}", "-T", "departures=null"]
     words += ["--log-buffer", "1"]  # each sample is in the file as soon as it is done
     inspect(*words)
     log, attempts, said = read_one(list_eval_logs(logs)[0].name)
@@ -97,28 +94,29 @@ def in_words(plans: Plan, band: tuple[float, float]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("--budget", type=float, default=inf, help="US dollars, by costs.yaml")
-    parser.add_argument("--attempts", type=int, default=inf, help="for what has no price")
-    parser.add_argument("--band", type=float, nargs=2, default=BAND, help="pass rates (0.1 0.4)")
-    parser.add_argument("--out", type=Path, default=Path("calibration"), help="folder")
-    parser.add_argument("--max-samples", type=int, default=ROUND, help=f"at once ({ROUND})")
+    add = parser.add_argument
+    add("--budget", type=float, default=inf, help="US dollars, by costs.yaml")
+    add("--attempts", type=int, default=inf, help="for what has no price")
+    add("--band", type=float, nargs=2, default=BAND, help="pass rates (0.1 0.4)")
+    add("--out", type=Path, default=Path("calibration"), help="folder")
+    add("--max-samples", type=int, default=ROUND, help=f"at once ({ROUND})")
     options, given = parser.parse_known_args()
-    band, logs = tuple(options.band), options.out / "logs"
     if not 0 < min(options.budget, options.attempts) < inf:
         parser.error("give --budget (US dollars) or --attempts, more than 0")
-    if not 0 <= band[0] < band[1] <= 1:
+    if not 0 <= options.band[0] < options.band[1] <= 1:
         parser.error("--band is two rates, the lower one first")
+    band, logs, dataset = tuple(options.band), options.out / "logs", options.out / "dataset.jsonl"
     # The content of a file of options counts, not its name. A hash, as there may be keys among them.
     told = [Path(word).read_text("utf-8") if os.path.isfile(word) else word for word in given]
     mark = f"sha256-{sha256(repr(told).encode()).hexdigest()}"
     logs.mkdir(parents=True, exist_ok=True)
-    rows: dict[Variant, Row | None] = {}  # None: none of its draws is certified
     variants = candidates(np.random.default_rng(0))
+    rows: dict[Variant, Row | None] = {}  # None: none of its draws is certified
     with Pool(initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
         while True:
             attempts = known(str(logs), mark)
-            for attempt, made in zip(attempts["told"], attempts["row"]):
-                rows[attempt.departures] = Row(**made)
+            for attempt, row in zip(attempts["told"], attempts["row"]):
+                rows[attempt.departures] = Row(**row)
             scored = attempts[attempts["counts"].astype(bool)]
             plans, size = plan([*scored["told"]], variants, band), affordable(attempts, options)
             so_far = f"{len(scored)} attempts, {attempts['US dollars'].sum():.2f} dollars"
@@ -134,7 +132,7 @@ def main() -> None:
                 break
             if batch and not over:
                 run(batch, options, given, mark)
-    write(batch, options.out / "dataset.jsonl")
+    write(batch, dataset)
     subprocess.run([sys.executable, ROOT / "report.py", logs, "--out", options.out / "report"])
     model = attempts["model"].iloc[-1]
     if plans.hopeless:
@@ -143,8 +141,7 @@ def main() -> None:
     elif not plans.settled:
         print("Not certain yet. The same command with a larger --budget or --attempts goes on.")
     print(
-        f"{model} passes the {len(batch)} variants of {options.out / 'dataset.jsonl'} "
-        f"{in_words(plans, band)}, by {so_far}."
+        f"{model} passes the {len(batch)} variants of {dataset} {in_words(plans, band)}, by {so_far}."
     )
 
 

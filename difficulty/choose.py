@@ -1,7 +1,6 @@
 """What to run next, when to stop, and which variants make the dataset: from the attempts so far.
 
-calibrate.py and benchmarks/difficulty.py go round the same loop: plan, run the first of plan.next, plan again, until
-plan.settled. A variant is known here by the set of its departures.
+calibrate.py goes round this loop: plan, run the first of plan.next, plan again, until plan.settled.
 """
 
 from collections.abc import Sequence
@@ -15,8 +14,8 @@ from difficulty.find_rates import Attempt, Posterior, Variant, fit
 from reference.architecture import RARITY, departures
 from variants.draw import draw_architecture
 
-PILOT: Final = 8  # attempts on the ladder
-LADDER: Final = (1, 2, 4, 8)  # its departures
+LADDER: Final = (1, 2, 4, 8)  # departures in the pilot
+PILOT: Final = 8  # its attempts
 MOST_DEPARTURES: Final = 12
 ROUND: Final = 8  # attempts between two fits
 LEAST, MOST = 10, 12  # variants of a dataset
@@ -67,25 +66,21 @@ def plan(
     chosen = ranking[: np.clip(likely, LEAST, MOST)]
     mean_rates = rates[:, chosen].mean(1)
     sure = in_band(mean_rates, band).mean() >= CERTAIN and chances[chosen].mean() >= SHARE
-    hopeless = len(attempts) >= PILOT and (inside.sum(1) >= LEAST).mean() < HOPELESS
+    enough = inside.sum(1) >= LEAST
 
     following = [variants[n] for n in ranking if variants[n] not in tried]
-    if len(attempts) < PILOT:
-        following = list(dict.fromkeys([*on_the_ladder(following), *following]))
+    if len(attempts) < PILOT:  # one of each rung in turn, and then the others
+        rungs = [[one for one in following if len(one) == size] for size in LADDER]
+        ladder = [variant for rung in zip(*rungs) for variant in rung]
+        following = list(dict.fromkeys([*ladder, *following]))
     return Plan(
         posterior,
         dataset=[variants[n] for n in chosen],
         rates=mean_rates,
         settled=bool(sure and likely >= LEAST),
-        hopeless=bool(hopeless),
+        hopeless=bool(len(attempts) >= PILOT and enough.mean() < HOPELESS),
         next=following,
     )
-
-
-def on_the_ladder(variants: Sequence[Variant]) -> list[Variant]:
-    """Easy, less easy, ... and again."""
-    rungs = [[variant for variant in variants if len(variant) == size] for size in LADDER]
-    return [variant for rung in zip(*rungs) for variant in rung]
 
 
 def near(posterior: Posterior, variants: Sequence[Variant], rate: float) -> list[Variant]:

@@ -11,14 +11,14 @@ and with probability `care` nothing else goes wrong. An attempt passes if all of
 This is the Rasch model of item response theory (Rasch 1960), with departures as items and a random effect of the
 attempt. The ease of a choice is what its rarity lets expect, plus a spread: ease_i = slope * rarity_i + spread * z_i.
 
-An attempt that passes tells that all were found. One that fails tells what the diagnosis sees: a find with probability
-f, a miss with probability m. These are learnt too: else rates would be wrong where one is seen more easily than the
-other. Given t, such an attempt contributes 1 - care * product of all p_i if it tells nothing, as the diagnosis then
-did not work; else
-    f p_i for each departure seen to be found, m (1 - p_i) for each one seen to be missed,
-    1 - product of p_i for each list of departures of which at least one is missed,
-    u_i = 1 - f p_i - m (1 - p_i) for each one that is not told of;
-and if no miss is seen: 1 - care * product of (1 - f) p_i / u_i over those that are not told of, as it did not pass.
+Given t, an attempt contributes, by what the diagnosis tells of its departures,
+    p_i for each one found, 1 - p_i for each one missed (an attempt that passes has found all),
+    1 - product of p_i for each list of which at least one is missed,
+    if no miss is told and it failed, 1 - care * product of p_i over the rest: those that are not told of.
+If it tells some but not all, it sees a find with probability f, and a miss or a list with probability m. These are
+learnt too: else rates would be wrong where one is seen more easily than the other. The attempt then contributes also
+    f for each find, m for each miss and each list, u_i = 1 - f p_i - m (1 - p_i) for each of the rest;
+and in the product over the rest, p_i becomes (1 - f) p_i / u_i.
 
 Every parameter has a normal prior, after a transformation to the real line.
 """
@@ -36,9 +36,9 @@ from difficulty.sampling import posterior_draws
 RARITY: Final = {"common": 1.0, "uncommon": 0.0, "rare": -1.0}
 """What `slope` multiplies."""
 PRIOR: Final = np.array(
-    [(0.0, 1.5), (0.7, 0.7), (0.1, 0.5), (-0.7, 0.7), (2.2, 1.0), (1.5, 1.5), (1.5, 1.5)]
+    [(0.0, 2.0), (0.5, 0.8), (0.0, 0.5), (0.0, 0.8), (1.8, 1.0), (0.5, 1.5), (0.5, 1.5)]
 )
-"""Mean and standard deviation of ability, slope, log spread, log luck; logits of care, f, m. z_i: 0 and 1."""
+"""Mean and standard deviation of ability, slope, log spread, luck (of either sign), logits of care, f, m. z_i: 0, 1."""
 NODES, WEIGHTS = hermegauss(5)  # E_t[f(t)] = sum of WEIGHTS * f(luck * NODES), Gauss-Hermite
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
 
@@ -83,7 +83,7 @@ class Posterior:
         self.care, self.sees_find, self.sees_miss = expit(np.clip(general[4:], -30, 30))
         rarities = np.array([RARITY[kind] for kind in rarity.values()])
         ease = slope * rarities + np.exp(spread) * white[:, len(PRIOR) :]
-        self.logits = (ability + ease)[:, None] + (np.exp(luck) * NODES)[..., None]
+        self.logits = (ability + ease)[:, None] + (luck * NODES)[..., None]
         """Of finding each choice, at the nodes of t: (draws, nodes, choices)."""
 
     def pass_rates(self, variants: Sequence[Collection[str]]) -> np.ndarray:
@@ -97,42 +97,46 @@ class Posterior:
 
 
 class Evidence:
-    """Attempts as indicators (attempts, choices), and lists of which not all are right (lists, choices)."""
+    """Attempts as indicators of choices: (attempts, choices)."""
 
     def __init__(self, attempts: Sequence[Attempt], names: Sequence[str]):
-        untold, lists = [], []
-        for number, attempt in enumerate(attempts):
-            rest = attempt.departures.difference(attempt.found, attempt.missed, *attempt.one_of)
-            silent = rest == attempt.departures
-            untold.append(frozenset() if silent else rest)
-            lists += [(number, listed, False, False) for listed in attempt.one_of]
-            if not (attempt.passed or attempt.missed or attempt.one_of):
-                lists.append((number, rest, True, not silent))
-        self.found = indicators([attempt.found for attempt in attempts], names)
-        self.missed = indicators([attempt.missed for attempt in attempts], names)
-        self.untold = indicators(untold, names)
-        self.passed = np.array([attempt.passed for attempt in attempts], bool)
-        self.owner = np.eye(len(attempts))[[number for number, *_ in lists]]
-        self.lists = indicators([listed for _, listed, _, _ in lists], names)
-        self.with_care = np.array([with_care for _, _, with_care, _ in lists], float)
-        self.unseen = self.lists * np.array([unseen for *_, unseen in lists], float)[:, None]
+        rest = [one.departures.difference(one.found, one.missed, *one.one_of) for one in attempts]
+        tells = np.array([left != one.departures for left, one in zip(rest, attempts)], bool)
+        misses = np.array([len(one.missed) + len(one.one_of) for one in attempts])
+        self.passed = np.array([one.passed for one in attempts], bool)
+        self.found = indicators([one.found for one in attempts], names)
+        self.missed = indicators([one.missed for one in attempts], names)
+        self.rest = indicators(rest, names)
+        self.untold = self.rest * tells[:, None]
+        self.no_miss = np.flatnonzero(
+            ~self.passed & (misses == 0)
+        )  # attempts of which none is told
+        self.lists = indicators([listed for one in attempts for listed in one.one_of], names)
+        self.owner = np.repeat(np.eye(len(attempts)), [len(one.one_of) for one in attempts], axis=0)
+        in_part = self.untold.any(1) | self.owner.any(0)
+        self.finds_seen, self.misses_seen = self.found.sum(1) * in_part, misses * in_part
 
     def log_likelihood(self, model: Posterior) -> np.ndarray:
         """Of each draw and attempt: (draws, attempts)."""
-        sees_find, sees_miss = model.sees_find[..., None], model.sees_miss[..., None]
-        found = log_expit(model.logits)  # all with the shape (draws, nodes, choices)
-        missed = found - model.logits
-        untold = np.log1p(-sees_find * np.exp(found) - sees_miss * np.exp(missed))
+        f, m = model.sees_find[..., None], model.sees_miss[..., None]
+        missed = -np.log1p(np.exp(model.logits))  # log_expit takes ten times as long
+        found = missed + model.logits  # all with the shape (draws, nodes, choices)
+        untold = np.log1p(-f * np.exp(found) - m * np.exp(missed))
         told = found @ self.found.T + missed @ self.missed.T + untold @ self.untold.T
-
-        all_right = found @ self.lists.T + (np.log1p(-sees_find) - untold) @ self.unseen.T
-        all_right += np.log(model.care)[..., None] * self.with_care
-        told += np.log1p(-np.exp(np.minimum(all_right, -1e-9))) @ self.owner
+        told += log_not(found @ self.lists.T) @ self.owner
+        rest = found @ self.rest[self.no_miss].T
+        rest += (np.log1p(-f) - untold) @ self.untold[self.no_miss].T
+        told[..., self.no_miss] += log_not(np.log(model.care)[..., None] + rest)
         expected = np.einsum("n,sna->sa", WEIGHTS, np.exp(told))
-
-        seen = np.log(model.sees_find) * self.found.sum(1)
-        seen += np.log(model.sees_miss) * self.missed.sum(1)
+        seen = self.finds_seen * np.log(model.sees_find) + self.misses_seen * np.log(
+            model.sees_miss
+        )
         return np.where(self.passed, np.log(model.care), seen) + np.log(expected + 1e-300)
+
+
+def log_not(log_chance: np.ndarray) -> np.ndarray:
+    """Logarithm of 1 - chance, finite where the chance is 1."""
+    return np.log1p(-np.exp(np.minimum(log_chance, -1e-9)))
 
 
 def indicators(sets: Sequence[Collection[str]], names: Sequence[str]) -> np.ndarray:
@@ -145,7 +149,7 @@ def fit(attempts: Sequence[Attempt], rarity: Mapping[str, str], seed: int = 0) -
     """What the attempts say. rarity: of every choice of the catalogue."""
     evidence = Evidence(attempts, tuple(rarity))
     white = posterior_draws(
-        lambda white: evidence.log_likelihood(Posterior(white, rarity)),
+        lambda white: evidence.log_likelihood(Posterior(white, rarity)).sum(1),
         len(PRIOR) + len(rarity),
         np.random.default_rng(seed),
     )

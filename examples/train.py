@@ -8,6 +8,7 @@ place of print.
 
 import secrets
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -35,11 +36,10 @@ def rollouts(task: Task, group: int, **policy) -> dict[str, list[tuple[float, Ev
         (log,) = thread.submit(eval, task, epochs=group, **policy).result()
     if not log.samples:
         raise ValueError("rewards are read from the log's samples: leave log_samples on")
-    groups: dict[str, list[tuple[float, EvalSample]]] = {}
+    groups = defaultdict(list)
     for sample in log.samples:
         if sample.scores:
-            rollout = sample.scores["parity"].as_float(), sample
-            groups.setdefault(str(sample.id), []).append(rollout)
+            groups[str(sample.id)].append((sample.scores["parity"].as_float(), sample))
     return groups
 
 

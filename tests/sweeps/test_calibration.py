@@ -1,31 +1,26 @@
-"""Does calibration find a dataset in the band? Simulated solvers of known find rates, and the loop of calibrate.py.
+"""Calibration finds a dataset in the band, and its intervals hold: the loop of calibrate.py, on simulated solvers.
 
-    python benchmarks/difficulty.py --runs 60
+pytest tests/sweeps/test_calibration.py --sweep --count 40 -s      # solvers in each kind of world
 
 A solver finds choice i with probability sigmoid(a + b_i + t). Its mean find rate is uniform in .15 to .93, the standard
 deviation of b_i in .5 to 2, that of t in 0 to 1.2, and the probability that nothing else goes wrong in .7 to 1. Of
 failed attempts 60% tell all; 20% tell half of it, and of two departures only whether one of them is missed; 20% tell
-nothing. Only runs count in which at least ten of the variants that can be drawn are in the band.
+nothing. Only solvers count for which at least ten of the variants that can be drawn are in the band.
 """
 
-import argparse
-import sys
 from itertools import chain
-from multiprocessing import Pool
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import expit
-from scipy.stats import zscore
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from scipy.stats import binomtest, zscore
 
 from difficulty import find_rates
 from difficulty.band import interval
 from difficulty.choose import LEAST, MOST, ROUND, Variant, candidates, in_band, plan
 from reference.architecture import RARITY
+from tests.sweeps.conftest import in_parallel
 
 NAMES = sorted(RARITY)
 COMMON = zscore([find_rates.RARITY[RARITY[name]] for name in NAMES])
@@ -62,7 +57,7 @@ class Solver:
         missed = self.some(variant - found, 1 - self.untold)
         share = self.random.choice([1, 0.5, 0], p=[0.6, 0.2, 0.2])
         two = frozenset(
-            sorted(variant, key=lambda name: self.random.random())[: 2 * (share == 0.5)]
+            sorted(sorted(variant), key=lambda name: self.random.random())[: 2 * (share == 0.5)]
         )
         known = self.some(variant - two, share)
         lists = (two,) if two - found else ()
@@ -105,42 +100,48 @@ CASES = {  # the rule; the correlation of b_i and rarity; the share of misses th
 }
 
 
-def run(seed: int) -> list[dict]:
-    """All cases, on solvers of one seed."""
+def calibrate(job: tuple[str, int]) -> list[dict]:
+    """One case with the solver of one seed; nothing if no dataset exists for it."""
+    case, seed = job
+    rule, correlation, untold = CASES[case]
+    random = np.random.default_rng([[*CASES].index(case), seed])
+    variants = candidates(random)
+    solver = Solver(random, correlation, untold)
+    if sum(in_band(np.array([solver.rate(variant) for variant in variants]))) < LEAST:
+        return []
     results = []
-    for case, (rule, correlation, untold) in CASES.items():
-        random = np.random.default_rng(seed)
-        variants = candidates(random)
-        solver = Solver(random, correlation, untold)
-        if sum(in_band(np.array([solver.rate(variant) for variant in variants]))) < LEAST:
-            continue
-        for budget in (20, 40, 80):
-            dataset, (low, high) = rule(solver, variants, budget)
-            rates = np.array([solver.rate(variant) for variant in dataset] or [np.nan])
-            results.append(
-                {
-                    "case": case,
-                    "at most": budget,
-                    "attempts": len(solver.attempts) or budget,
-                    "mean in band": in_band(rates.mean()),
-                    "variants in band": in_band(rates).mean(),
-                    "interval holds": low <= rates.mean() <= high,
-                    "its width": high - low,
-                }
-            )
+    for budget in (20, 40, 80):
+        dataset, (low, high) = rule(solver, variants, budget)
+        rates = np.array([solver.rate(variant) for variant in dataset] or [np.nan])
+        results.append(
+            {
+                "case": case,
+                "at most": budget,
+                "attempts": len(solver.attempts) or budget,
+                "mean in band": in_band(rates.mean()),
+                "variants in band": in_band(rates).mean(),
+                "interval holds": low <= rates.mean() <= high,
+                "its width": high - low,
+            }
+        )
     return results
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=60)
-    parser.add_argument("--processes", type=int, default=1)
-    options = parser.parse_args()
-    with Pool(options.processes) as pool:
-        results = pd.DataFrame(chain.from_iterable(pool.imap(run, range(options.runs))))
-    groups = results.groupby(["case", "at most"], sort=False)
-    print(groups.mean().assign(runs=groups.size()).round(2).to_string())
-
-
-if __name__ == "__main__":
-    main()
+def test_calibration_finds_the_band_and_its_intervals_hold(of_each):
+    jobs = [(case, seed) for seed in range(of_each) for case in CASES]
+    results = pd.DataFrame(chain.from_iterable(in_parallel(calibrate, jobs)))
+    groups = results.groupby(["case", "at most"])
+    table = groups.mean().assign(runs=groups.size()).loc[[*CASES]]
+    print(table.round(2).to_string())
+    ours = results[results["case"].str.startswith("calibrate.py") & (results["at most"] == 80)]
+    for measure, least in (
+        ("mean in band", 0.97),
+        ("variants in band", 0.8),
+        ("interval holds", 0.93),
+    ):
+        assert ours[measure].mean() >= least, measure
+        for case, group in ours.groupby("case"):  # so few runs that each may be a little less
+            hits = binomtest(round(group[measure].sum()), len(group), least, alternative="less")
+            assert hits.pvalue > 0.01, (case, measure)
+    others = results[~results["case"].isin(ours["case"]) & (results["at most"] == 80)]
+    assert others["mean in band"].mean() < ours["mean in band"].mean()
