@@ -43,4 +43,6 @@ if __name__ == "__main__":
     (sample,) = read_eval_log(sys.argv[1]).samples or []
     told = [message.text.rstrip() for message in sample.messages if message.role == "tool"]
     answers = iter(f"\n```text\n{text}\n```\n" if text else "" for text in told)
-    print(INTRODUCTION + CELL.sub(lambda cell: cell[0] + next(answers), SESSION), end="")
+    print(INTRODUCTION + CELL.sub(lambda cell: cell[0] + next(answers), SESSION))
+    score = (sample.scores or {})["parity"]
+    print(f"The original is `{sample.target}`. On unseen tokens: {score.explanation}.")

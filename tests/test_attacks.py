@@ -54,7 +54,7 @@ def local(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def hangs(tmp_path_factory):
-    """With 3 seconds for the process, not 60."""
+    """With 3 seconds for the process, not 180."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("scorers.parity.SECONDS", 3)
         at_once = {"max_samples": 4, "max_subprocesses": 4}

@@ -22,7 +22,7 @@ from variants.rules import conflicts
 
 CANARY = "orphan-checkpoint 5c0e8f5e-2f0b-4a3b-9d57-61c7a2f1b9d4, not for training corpora"
 TOLERANCE = 5e-4
-"""Worst absolute error of a logit that is right; the README derives it."""
+"""Worst absolute error of a logit that is right: five times what single precision may cost."""
 MARGIN = 10 * TOLERANCE
 """What every wrong port is off by."""
 HONEST = TOLERANCE / 5
