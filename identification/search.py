@@ -57,6 +57,7 @@ SCORES = (
     ("score_scale", *EXTENSIONS),  # yarn_factor is one, too
     ("nope_every", "pattern_first", *EXTENSIONS),
     (*PATTERN, *EXTENSIONS, "local_theta", "scaled_layers"),
+    ("rope_theta", "local_theta"),  # the one may have stood for the other
 )
 LATE = (PATTERN, ("temperature_interval",))
 Moves = tuple[tuple[str, ...], ...]
