@@ -91,7 +91,7 @@ def advice(logs: list[EvalLog], attempts: pd.DataFrame, rates: np.ndarray, confi
         limit = "--budget 5" if attempts["US dollars"].any() else "--attempts 80"
         command = f"python calibrate.py --run-config {file} {limit}"
         return f"Find variants that suit this model:\n\n    {command}"
-    if "options" in (log.eval.metadata or {}):  # of calibrate.py, whose rounds are of other variants
+    if "options" in (log.eval.metadata or {}):  # made by calibrate.py
         return "Not certain yet: the same calibrate.py command with a larger limit goes on."
     save_config(log, config, epochs=-(-len(attempts) // attempts["id"].nunique()))
     command = f"inspect eval --run-config {file} --log-dir {shlex.quote(folder(log))}"
