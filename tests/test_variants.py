@@ -18,7 +18,7 @@ from variants import certificate
 from variants.certificate import certified_row, changes, distance, is_certified
 from variants.draw import WEIGHTS, draw_architecture, draw_id, with_departures
 from variants.ports import head_counts, head_sizes, summed_eps, tiled_heads, with_block
-from variants.rules import EXCLUDES, REQUIRES, conflicts, rivals
+from variants.rules import EXCLUDES, REQUIRES, conflicts
 
 SEED = "5eed"
 PLAIN = Architecture(heads=8)
@@ -27,6 +27,11 @@ PLAIN = Architecture(heads=8)
 @cache
 def drawn(number, departure_count):
     return draw_architecture(np.random.default_rng([number, departure_count]), departure_count)
+
+
+def rivals(name: str) -> set[str]:
+    """The choices that do not depart together with this one."""
+    return EXCLUDES.get(name, set()) | {other for other in EXCLUDES if name in EXCLUDES[other]}
 
 
 # Drawing

@@ -21,11 +21,6 @@ EXCLUDES = {
 """Choice -> those that do not depart together with it."""
 
 
-def rivals(name: str) -> set[str]:
-    """The choices that do not depart together with this one."""
-    return EXCLUDES.get(name, set()) | {other for other in EXCLUDES if name in EXCLUDES[other]}
-
-
 def conflicts(architecture: Architecture) -> list[str]:
     """The rules that this combination of departures breaks, in words."""
     names = departures(architecture).keys()
