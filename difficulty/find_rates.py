@@ -23,6 +23,7 @@ and in the product over the rest, p_i becomes (1 - f) p_i / u_i.
 Every parameter has a normal prior, after a transformation to the real line.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -147,9 +148,10 @@ def indicators(sets: Sequence[Collection[str]], names: Sequence[str]) -> np.ndar
 
 def fit(attempts: Sequence[Attempt], rarity: Mapping[str, str], seed: int = 0) -> Posterior:
     """What the attempts say. rarity: of every choice of the catalogue."""
-    evidence = Evidence(attempts, tuple(rarity))
+    times = Counter(attempts)  # many attempts at one row tell the same
+    evidence, often = Evidence([*times], tuple(rarity)), np.array([*times.values()], float)
     white = posterior_draws(
-        lambda white: evidence.log_likelihood(Posterior(white, rarity)).sum(1),
+        lambda white: evidence.log_likelihood(Posterior(white, rarity)) @ often,
         len(PRIOR) + len(rarity),
         np.random.default_rng(seed),
     )

@@ -24,6 +24,8 @@ INSIDE = {
 """What a port is asked, by the part that it shows -> the parts that show in it, too. Beside them, each layer alone."""
 SIZES = ("embedding_multiplier", "residual_multiplier", "norm_eps")
 """How large the stream is beside what is added to it. Without the MLP, these and value_scale stand for each other."""
+PATTERN = ("nope_every", "global_every", "pattern_first")
+"""Which layers do what. That some layers are right does not tell one of these from two of them that are wrong."""
 Evidence = dict[str, list[tuple[Call, np.ndarray]]]
 """Part -> its calls, with what the original answers, and what the port answers: (B, T, V)."""
 
@@ -118,7 +120,9 @@ class Reader:
     def is_proved(self, name: str) -> bool:
         """Would every other setting of a choice explain less of some part, or of a layer that is explained whole?"""
         until = {part: self.until(part, self.reading) for part in self.evidence}
-        until = {p: position for p, position in until.items() if p in INSIDE or position == np.inf}
+        for part in until.keys() - INSIDE:
+            if until[part] < np.inf or name in PATTERN:
+                del until[part]
         if name in (*SIZES, "value_scale") and np.inf not in (until.get("mlp"), until["all"]):
             return False
         has, others = getattr(self.reading, name), {getattr(self.original, name)}
