@@ -109,9 +109,8 @@ class Evidence:
         self.missed = indicators([one.missed for one in attempts], names)
         self.rest = indicators(rest, names)
         self.untold = self.rest * tells[:, None]
-        self.no_miss = np.flatnonzero(
-            ~self.passed & (misses == 0)
-        )  # attempts of which none is told
+        # failed attempts of which no miss is told
+        self.no_miss = np.flatnonzero(~self.passed & (misses == 0))
         self.lists = indicators([listed for one in attempts for listed in one.one_of], names)
         self.owner = np.repeat(np.eye(len(attempts)), [len(one.one_of) for one in attempts], axis=0)
         in_part = self.untold.any(1) | self.owner.any(0)

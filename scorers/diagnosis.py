@@ -1,6 +1,6 @@
 """Which model did they write? What a failing port has found and missed, and which of its parts are right.
 
-It is asked once more, part by part (reader.py). This never decides the grade, and tells nothing that no answer settles.
+It is asked again, part by part (reader.py). This never decides the grade, and tells nothing that no answer settles.
 """
 
 import json
@@ -24,7 +24,7 @@ from scorers.reader import SIZES, Evidence, Reader, innermost, silenced_calls
 from variants.certificate import TOLERANCE
 
 SECONDS = 20
-"""After these the diagnosis is left out. The grade waits no longer. A search may take a sixth of them."""
+"""After these the diagnosis is left out. The grade waits no longer. Each search may take a sixth of them, of its own CPU."""
 WORKERS = CapacityLimiter(max(1, (os.cpu_count() or 2) // 2))
 """Diagnoses at once: half of the cores stay free for other samples."""
 ROOT = Path(__file__).parents[1]
@@ -100,7 +100,7 @@ def split(logits: np.ndarray, calls: list[Call]) -> list[np.ndarray]:
 
 
 def explain(original: Architecture, evidence: Evidence, seconds: float = np.inf) -> Diagnosis:
-    """The diagnosis, from what a port answers to the graded and to the silenced calls. seconds: a search."""
+    """The diagnosis, from what a port answers to the graded and to the silenced calls. seconds: of each search."""
     reader = Reader(Reading(**vars(original)), evidence, seconds)
     hidden = departures(original)
     told, untold = Diagnosis(), list[str]()

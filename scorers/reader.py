@@ -75,7 +75,7 @@ def without_queries(weights: Weights, architecture: Architecture) -> Weights:
 
 
 class Reader:
-    """Finds the reading that explains the answers: the original, with what they show to be other. seconds: a search."""
+    """Finds the reading that explains the answers: the original, with what they show to be other. seconds: of each search."""
 
     def __init__(self, original: Reading, evidence: Evidence, seconds: float):
         self.original, self.reading, self.evidence = original, original, evidence
@@ -102,8 +102,8 @@ class Reader:
         return {part: position for part, position in until.items() if position < np.inf}
 
     def explained_until(self, part: str, architecture: Reading, least: float = 0) -> float:
-        """The first position of a part at which the port does not answer like an architecture; inf if it does. least:
-        one before that may be any that is not answered alike."""
+        """The first position of a part at which the port does not answer like an architecture; inf if it does. Below
+        least it stops looking: the position may then be a later one."""
         first = np.inf
         for call, logits in self.evidence[part]:
             with np.errstate(all="ignore"):

@@ -150,9 +150,9 @@ def test_explanations_in_docker(hostile):
         "locked_folder": "Permission denied",
         "container_killed": "not running",
         "memory_bomb": "exit code 137",
-        "processes_taken": "exit code 12",  # 125: timeout cannot fork; 126: it cannot even start
+        "processes_taken": "exit code 12[56]:",  # 125: timeout cannot fork; 126: it cannot even start
     }.items():
-        assert said in score(samples[name]).explanation
+        assert re.search(said, score(samples[name]).explanation)
 
 
 @pytest.mark.parametrize("name", ["the_traces_only", "the_first_checkpoint_only", "oracle"])
