@@ -113,17 +113,19 @@ class Reader:
                     return 0
             same = abs(logits - expected).max((0, 2)) <= TOLERANCE
             first = first if same.all() else min(first, int(same.argmin()))
-            if first < least:
+            if first == 0 or first < least:
                 break
         return first
 
     def is_proved(self, name: str) -> bool:
         """Would every other setting of a choice explain less of some part, or of a layer that is explained whole?"""
-        until = {part: self.until(part, self.reading) for part in self.evidence}
-        for part in until.keys() - INSIDE:
-            if until[part] < np.inf or name in PATTERN:
-                del until[part]
-        if name in (*SIZES, "value_scale") and np.inf not in (until.get("mlp"), until["all"]):
+        until = dict[str, float]()  # of the parts where another setting could explain less
+        for part in self.evidence:
+            position = self.until(part, self.reading)
+            whole_layer = position == np.inf and name not in PATTERN
+            if position > 0 and (part in INSIDE or whole_layer):
+                until[part] = position
+        if name in (*SIZES, "value_scale") and np.inf not in (until.get("mlp"), until.get("all")):
             return False
         has, others = getattr(self.reading, name), {getattr(self.original, name)}
         others |= {*alternatives(name, has)} if name in SETTINGS else set()
