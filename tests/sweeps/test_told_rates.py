@@ -33,7 +33,7 @@ def matters(name: str, setting: Any, port: Architecture, call: Call) -> bool:
     for option in (setting, SETTINGS[name][0]):
         try:
             answers.append(forward(call.weights, call.tokens, replace(port, **{name: option})))
-        except KeyError:
+        except (KeyError, ValueError):
             return True
     return abs(np.subtract(*answers)).max() > TOLERANCE
 
@@ -53,7 +53,7 @@ def attempt(size: int) -> tuple[Attempt, dict[str, bool]]:
     }
     try:
         errors = [abs(forward(w, tokens, port) - logits).max() for w, tokens, logits in calls]
-    except KeyError:  # a port that crashes tells nothing
+    except (KeyError, ValueError):  # a port that crashes tells nothing
         return Attempt.from_log(row.model_dump(), False, {}), found
     if max(errors) <= TOLERANCE:
         return Attempt.from_log(row.model_dump(), True, {}), found
