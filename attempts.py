@@ -17,7 +17,7 @@ from inspect_task import VERSION
 
 TASK = f"task orphan_checkpoint, version {VERSION}"
 LARGE = {"messages", "events", "store", "attachments", "timelines"}
-AS_THEY_ARE = {"id", "epoch", "limit", "working_time", "turn_count"}  # of a summary
+AS_THEY_ARE = {"id", "epoch", "limit", "error", "working_time", "turn_count"}  # of a summary
 UNREADABLE = (OSError, ValueError, LookupError, EOFError, RuntimeError, ImportError, BadZipFile)
 
 

@@ -93,7 +93,7 @@ def main() -> None:
         parser.error("--seed is a number of at most 32 hexadecimal digits, 0-9 and a-f")
     if not options.out.absolute().parent.is_dir():
         parser.error("--out is a file in a folder that exists")
-    with Pool() as pool, options.out.open("w", encoding="utf-8") as file:
+    with Pool() as pool:
         total, sizes = options.count, dict.fromkeys(options.departures)
         if options.ladder:
             rows, total = ladder(pool, options.seed), len(LADDER)
@@ -103,8 +103,9 @@ def main() -> None:
             parts = [certified_rows(pool, options.seed, (size, SETTINGS)) for size in sizes]
             rows = chain.from_iterable(islice(part, options.count) for part in parts)
             total *= len(sizes)
-        for row in track(islice(rows, total), "variants", total):
-            print(row.model_dump_json(), file=file, flush=True)
+        with options.out.open("w", encoding="utf-8") as file:
+            for row in track(islice(rows, total), "variants", total):
+                print(row.model_dump_json(), file=file, flush=True)
     print(f"{total} certified variants in {options.out}, from seed {options.seed}")
 
 

@@ -4,7 +4,7 @@
     python calibrate.py --model none --attempts 80 --sandbox local --solver baselines/search.py@search -S knowledge=0.8
 
 Runs a few variants, learns from them how often the model finds each departure, draws variants that it should pass
-10–40% of the time, runs them, and so on, until the dataset is in the band or the budget is spent. Stopped or killed,
+10–40% of the time, runs them, and so on, until the dataset is in the band, none can be, or the budget is spent. Stopped or killed,
 the same command goes on: all it knows is in the logs. All other options are those of `inspect eval`.
 """
 
@@ -122,7 +122,7 @@ def main() -> None:
             so_far = f"{len(scored)} attempts, {attempts['US dollars'].sum():.2f} dollars"
             if len(scored):
                 print(f"{so_far}: the best dataset is passed {in_words(plans, band)}", flush=True)
-            over = plans.settled or plans.hopeless or size <= 0
+            over = plans.settled or plans.hopeless or size <= 0 or not plans.next
             wanted = plans.dataset if over else plans.next[:size]
             missing = [variant for variant in wanted if variant not in rows]
             rows |= zip(missing, pool.map(first_certified, missing, chunksize=1))

@@ -12,13 +12,13 @@ from inspect_ai.log import HeadlineMetric
 from inspect_ai.model import GenerateConfig
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.tool import bash, python
-from inspect_ai.util import collect, sandbox, store
+from inspect_ai.util import sandbox, store
 
 sys.path.insert(0, str(Path(__file__).parent))  # an installed package of the same name comes later
 
 from guards import isolation, prices  # noqa: F401  (a hook, and what models cost)
 from guards.arguments import ROOT, chosen_rows
-from guards.unbreakable import answers, unbreakable
+from guards.unbreakable import SECONDS, answers, unbreakable
 from reference.rows import Row, load
 from scorers.parity import parity
 from tools.check_port import check_port
@@ -32,7 +32,7 @@ def orphan_checkpoint(departures=None, dataset="dataset.jsonl") -> Task:
     """The variants of a dataset that build_dataset.py wrote, or those of them with so many departures."""
     path, rows = chosen_rows(dataset, departures)
     prompt = (ROOT / "prompt.md").read_text(encoding="utf-8")
-    tools = [unbreakable(tool) for tool in (bash(300), python(300), check_port())]
+    tools = [unbreakable(tool) for tool in (bash(SECONDS), python(SECONDS), check_port())]
     samples = [
         Sample(input=prompt, id=row.id, target=str(row.architecture), metadata=row.model_dump())
         for row in rows
@@ -56,15 +56,13 @@ def orphan_checkpoint(departures=None, dataset="dataset.jsonl") -> Task:
 def stage() -> Solver:
     """Puts weights.npz and traces.npz into the working directory."""
 
-    async def write(name: str, arrays: dict) -> None:
-        np.savez(file := io.BytesIO(), **arrays)
-        await sandbox().write_file(name, file.getvalue())
-
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         store().set("row", state.metadata)
-        traces, *_ = load(Row(**state.metadata))
-        shown = {"tokens": traces.tokens, "logits": np.float32(traces.logits)}
-        await collect(write("weights.npz", traces.weights), write("traces.npz", shown))
+        (weights, tokens, logits), *_ = load(Row(**state.metadata))
+        shown: dict = {"tokens": tokens, "logits": np.float32(logits)}
+        for name, arrays in {"weights.npz": weights, "traces.npz": shown}.items():
+            np.savez(file := io.BytesIO(), **arrays)
+            await sandbox().write_file(name, file.getvalue())
         return state
 
     return solve

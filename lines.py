@@ -1,4 +1,4 @@
-"""Lines of code of all that the task imports, without blank lines, comments and docstrings.
+"""Lines of code of the task, its three commands and all that they import, without blank lines, comments and docstrings.
 
 python lines.py            # fails if a group is longer than it may be
 """

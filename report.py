@@ -71,11 +71,14 @@ def in_common(attempts: pd.DataFrame) -> pd.DataFrame:
 def verdict(attempts: pd.DataFrame, rates: np.ndarray) -> str:
     """rates: draws of the rate of all rows."""
     tried, passed, limited = len(attempts), attempts["passed"].sum(), attempts["limit"].count()
+    broken = attempts["error"].count()
     said = f"{passed} of {tried} attempts passed: {text(counted(passed, tried))}. These variants "
     said += f"are in the band of {BAND[0]:.0%} to {BAND[1]:.0%} with a probability of "
     said += f"{in_band(rates).mean():.0%}."
     if limited:
         said += f" {limited} attempts were ended by a limit: THE RATES ARE NOT VALID, raise it."
+    if broken:
+        said += f" {broken} attempts were ended by an error, of the service for one, and count."
     return said
 
 

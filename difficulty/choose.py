@@ -1,6 +1,6 @@
 """What to run next, when to stop, and which variants make the dataset: from the attempts so far.
 
-calibrate.py goes round this loop: plan, run the first of plan.next, plan again, until plan.settled.
+calibrate.py goes round this loop: plan, run the first of plan.next, plan again, until plan.settled or plan.hopeless.
 """
 
 from collections.abc import Sequence

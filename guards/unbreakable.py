@@ -7,6 +7,8 @@ from inspect_ai.agent import Agent, AgentState, agent
 from inspect_ai.model import ModelOutput, get_model
 from inspect_ai.tool import Tool, ToolError, tool_with
 
+SECONDS = 300  # for a tool call
+
 
 def unbreakable(tool: Tool) -> Tool:
     """The tool, one call at a time, every exception of which the model is told. Inspect tells only
@@ -16,8 +18,9 @@ def unbreakable(tool: Tool) -> Tool:
     async def execute(**arguments):
         try:
             return await tool(**arguments)
-        except TimeoutError:
-            raise  # Inspect tells it, with the output up to then
+        except TimeoutError as error:
+            said = getattr(error, "truncated_output", None) or ""
+            raise ToolError(f"{said[-2000:]}\nstopped after {SECONDS} seconds") from error
         except Exception as error:
             raise ToolError(f"{type(error).__name__}: {error}"[:2000]) from error
 

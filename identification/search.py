@@ -1,7 +1,8 @@
 """From weights, tokens and logits to the architecture that computes them, stage by stage.
 
 recover() starts from nothing, with what the task's files show. identify() starts from the
-original and reads off what a failing port computes, from its answers to the graded calls.
+original and reads off what a failing port computes, from its answers to the graded calls or
+to those with parts set to zero.
 
 The last norm and softcap are settled alone, because the unembedding can be inverted. Then come
 the choices that show at position 0, where nothing turns, no window closes and a score alone means

@@ -1,7 +1,7 @@
 """Runs the submission: `python -I -c <this file> < CALLS`, in the folder of model.py.
 
 CALLS is a pickled list of (weights, tokens). What it tells the host is lines of a word and bytes in hexadecimal:
-`started`; `source`, what model.py contains; `no_file`, `bad_output` or `logits`, every logit as a float64, call after
+`source`, what model.py contains; `no_file`, `bad_output` or `logits`, every logit as a float64, call after
 call. Nothing that happens here is trusted: the host takes numbers, as many as it asked for, and compares them.
 """
 
@@ -15,7 +15,6 @@ def tell(word, value):
 
 
 host = os.fdopen(os.dup(1), "w")
-tell("started", b"")  # before anything that an agent can break: else the engine is at fault
 os.dup2(2, 1)  # what the port prints is no answer
 
 import numpy as np  # noqa: E402

@@ -124,7 +124,8 @@ def explain(original: Architecture, evidence: Evidence, seconds: float = np.inf)
     allowed = {name: getattr(reader.reading, name) for name in blamed_on_head}
     wrong = reader.wrong(replace(reader.original, **allowed))
     wrong.pop("head", None)
-    wrong |= {part: 0 for part in reader.wrong(reader.original) if part == "head"}
+    if "head" in reader.wrong(reader.original):
+        wrong["head"] = 0
     told.right = [part for part in evidence if part not in {*wrong, "all"}]
     told.reason = reason(evidence, wrong)
     told.sentence = sentence(told, hidden, reader.until("all", reader.original))
@@ -134,9 +135,9 @@ def explain(original: Architecture, evidence: Evidence, seconds: float = np.inf)
 def reason(evidence: Evidence, wrong: dict[str, float]) -> str:
     """The kind of wrong, in a word."""
     errors = [abs(logits - call.logits).max() for call, logits in evidence["all"]]
-    if max(errors) < 1e-2:
+    if np.max(errors) < 1e-2:
         return "nearly_right"
-    if max(errors[::2]) <= TOLERANCE:  # the two checkpoints take turns
+    if np.max(errors[::2]) <= TOLERANCE:  # the two checkpoints take turns
         return "other_checkpoint"
     if evidence.keys() == {"all"}:
         return "wrong_attention" if wrong.get("all") else "wrong_logits"

@@ -35,12 +35,12 @@ class Outcome(NamedTuple):
     logits: np.ndarray | None = None  # the port's own answers, flat; after a crash, those before it
 
 
-async def attempt(calls: list[Call]) -> Outcome:
+async def run_port(calls: list[Call]) -> Outcome:
     """Make the calls to the sandbox's model.py, in one process. RuntimeError: the engine or the host is broken."""
     truth = np.concatenate([call.logits.ravel() for call in calls])
     job = pickle.dumps([(call.weights, call.tokens) for call in calls])
     try:
-        ran = await execute(["python", "-I", "-c", HARNESS], SECONDS, job)
+        ran = await execute(HARNESS, SECONDS, job)
     except TimeoutError:
         return Outcome("timeout", f"not done after {SECONDS} seconds")
     except BROKEN_BY_AGENT as error:
@@ -56,9 +56,10 @@ async def attempt(calls: list[Call]) -> Outcome:
         right = worst <= TOLERANCE
         detail = f"worst absolute error {number}: {'' if right else 'not '}within 5e-4"
         return Outcome("passed" if right else "wrong_logits", detail, source, logits)
-    for reason in {"no_file", "bad_output"} & told.keys():
-        return Outcome(reason, told[reason].decode(errors="replace")[:2000], source)
-    return Outcome("crashed", f"exit code {ran.returncode}: {ran.stderr[-2000:]}", source, logits)
+    reason = next((word for word in ("no_file", "bad_output") if word in told), "crashed")
+    why = told.get(reason, b"").decode(errors="replace")[:2000]
+    why = why or ran.stderr[-2000:] or f"exit code {ran.returncode}"
+    return Outcome(reason, why, source, logits)
 
 
 @scorer(metrics=[accuracy(), stderr(), pass_rate()])
@@ -66,11 +67,11 @@ def parity() -> Scorer:
     async def score(state: TaskState, target: Target) -> Score:
         raise_if_never_begun(state)
         _, *probes = load(Row(**state.metadata))
-        reason, detail, source, logits = await attempt(probes)
+        reason, detail, source, logits = await run_port(probes)
         architecture = Architecture(**state.metadata["architecture"])
         told = Diagnosis(reason, [*departures(architecture)] if reason == "passed" else [])
         if reason == "wrong_logits" and logits is not None:
-            told = await diagnose(architecture, probes, logits, attempt)
+            told = await diagnose(architecture, probes, logits, run_port)
             detail = f"{detail}; {told.sentence}"
         info = {**vars(told), "source": source}
         value, said = int(reason == "passed"), f"{told.reason}: {detail}"

@@ -164,3 +164,13 @@ def test_bad_arguments_are_refused_in_one_line(arguments, tmp_path, monkeypatch,
     assert ended.value.code == 2
     assert arguments[0] in capsys.readouterr().err.splitlines()[-1]
     assert not list(tmp_path.iterdir())
+
+
+def test_logs_that_are_not_there_leave_the_file_as_it_is(tmp_path, monkeypatch):
+    out = tmp_path / "train.jsonl"
+    out.write_text("rows")
+    arguments = ["build_dataset.py", "--like", f"{tmp_path}/none", "--out", f"{out}"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(SystemExit, match="give logs of one model"):
+        main()
+    assert out.read_text() == "rows"

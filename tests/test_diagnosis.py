@@ -166,6 +166,14 @@ def test_a_port_of_one_checkpoint():
     assert diagnosed(ORIGINAL, calls, port).reason == "other_checkpoint"
 
 
+@pytest.mark.parametrize(("every", "kind"), [(2, "other_checkpoint"), (3, "wrong_logits")])
+def test_what_is_no_number_is_not_nearly_right(every, kind):
+    """NaN from the second call of two, or of three."""
+    calls = build("abc", 1, ORIGINAL)[1:]
+    answers = [call.logits + (np.nan if n % every == 1 else 0) for n, call in enumerate(calls)]
+    assert explain(ORIGINAL, {"all": [*zip(calls, answers)]}, seconds=1).reason == kind
+
+
 @pytest.mark.parametrize("number", range(0, 24, 3))  # all: sweeps/test_diagnosis.py
 def test_nothing_is_told_of_an_unfinished_port_that_its_source_contradicts(number):
     row = ROWS[number]

@@ -89,7 +89,7 @@ def test_a_wrong_port_scores_0(wrong_run):
 
 
 def test_the_log_tells_dollars(wrong_run):
-    """costs.yaml, which .env names; and requests ask for caching."""
+    """costs.yaml; and requests ask for caching."""
     api, log, _ = wrong_run
     for sample in log.samples:
         used = sample.model_usage[log.eval.model]

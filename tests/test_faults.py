@@ -1,5 +1,6 @@
 """What the engine, the host or the command line breaks: no score of 0, and no score that is lost."""
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -7,7 +8,9 @@ import sys
 
 import pytest
 from inspect_ai.log import list_eval_logs, read_eval_log
+from inspect_ai.tool import ToolError, tool
 
+from guards.unbreakable import unbreakable
 from tests.harness import (
     RIGHT,
     ROOT,
@@ -156,6 +159,21 @@ def test_the_local_sandbox(case, local_runs):
 
 
 # What an agent cannot do to its neighbours, or to its own budget
+
+
+def test_a_tool_that_takes_too_long_tells_what_it_printed():
+    @tool
+    def slow():
+        async def execute():
+            """Waits."""
+            error = TimeoutError()
+            error.truncated_output = "loss 0.5"  # as Inspect's sandboxes give it
+            raise error
+
+        return execute
+
+    with pytest.raises(ToolError, match=r"loss 0.5\nstopped after 300 seconds"):
+        asyncio.run(unbreakable(slow())())
 
 
 def test_the_turn_limit(tmp_path):

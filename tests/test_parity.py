@@ -2,6 +2,7 @@
 
 import asyncio
 import pickle
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -18,36 +19,34 @@ from scorers import parity
 ROOT = Path(__file__).parents[1]
 TRACES, *CALLS = load(read_rows(ROOT / "dataset.jsonl")[0])
 TRUTH = np.concatenate([call.logits.ravel() for call in CALLS])
-STARTED = "started \n"
 NO_ENGINE = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock."
 
 
-def run(stdout: str = STARTED, returncode: int = 0, stderr: str = "") -> ExecResult[str]:
+def run(stdout: str = "", returncode: int = 0, stderr: str = "") -> ExecResult[str]:
     return ExecResult(returncode == 0, returncode, stdout, stderr)
 
 
 def answers(logits: np.ndarray) -> ExecResult[str]:
-    return run(f"{STARTED}source 6162\nlogits {logits.tobytes().hex()}\n")
+    return run(f"source 6162\nlogits {logits.tobytes().hex()}\n")
 
 
 class FakeSandbox:
     """Takes commands, gives back what they print or raises."""
 
-    def __init__(self, *results: ExecResult | Exception):
-        self.results, self.commands = list(results), []
+    def __init__(self, result: ExecResult | Exception):
+        self.result, self.commands = result, []
 
     async def exec(self, command, job, timeout, timeout_retry, concurrency):
         self.commands.append((command, job, timeout, timeout_retry, concurrency))
-        result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
-        if isinstance(result, Exception):
-            raise result
-        return result
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
 
 
-def attempt(monkeypatch, *results, calls=CALLS) -> parity.Outcome:
-    sandbox = FakeSandbox(*results)
+def attempt(monkeypatch, result, calls=CALLS) -> parity.Outcome:
+    sandbox = FakeSandbox(result)
     monkeypatch.setattr(engine, "sandbox", lambda: sandbox)
-    return asyncio.run(parity.attempt(calls))
+    return asyncio.run(parity.run_port(calls))
 
 
 @pytest.mark.parametrize("index", [0, TRUTH.size // 2, TRUTH.size - 1])
@@ -86,79 +85,86 @@ def test_the_error_in_words(monkeypatch):
         (run(), "crashed", "exit code 0"),
         (answers(TRUTH[:-1]), "crashed", "exit code 0"),
         (answers(np.append(TRUTH, 0)), "crashed", "exit code 0"),
-        (run(returncode=1, stderr="ValueError: mine"), "crashed", "ValueError: mine"),
-        (run(returncode=1, stderr=NO_ENGINE), "crashed", NO_ENGINE),
-        (run(f"{STARTED}bad_output 6869\n"), "bad_output", "hi"),
-        (run(f"{STARTED}no_file 6869\n"), "no_file", "hi"),
-        (run(returncode=137), "crashed", "exit code 137"),
+        (run(returncode=2, stderr="ValueError: mine"), "crashed", "ValueError: mine"),
+        (run(returncode=2, stderr=NO_ENGINE), "crashed", NO_ENGINE),
+        (run("bad_output 6869\n"), "bad_output", "hi"),
+        (run("no_file 6869\n"), "no_file", "hi"),
+        (run("", 2), "crashed", "exit code 2"),
+        (run("", 130), "crashed", "exit code 130"),
         (run("", 137), "crashed", "exit code 137"),
         (run("", 125, "timeout: fork system call failed"), "crashed", "fork"),
         (run("OCI runtime exec failed: no pids", 126), "crashed", "exit code 126"),
-        (run("x" * 10**6, 1, NO_ENGINE), "crashed", NO_ENGINE),
+        (run("x" * 10**6, 2, NO_ENGINE), "crashed", NO_ENGINE),
         (SandboxUnavailableError("killed by what it ran"), "crashed", "killed by"),
         (PermissionError("Permission denied executing"), "crashed", "denied"),
         (OutputLimitExceededError("10 MiB", None), "crashed", "10 MiB"),
-        (TimeoutError("an exit code of 124"), "crashed", "exit code 124"),
+        (TimeoutError(), "timeout", "not done after 180 seconds"),
     ],
 )
 def test_what_the_submission_breaks_is_a_reason(monkeypatch, result, reason, said):
     """And never comes with the original's logits: at most with what the port said before it broke."""
-    outcome = attempt(monkeypatch, result, run("alive"))
+    outcome = attempt(monkeypatch, result)
     assert outcome.reason == reason and said in outcome.detail
     assert outcome.logits is None or outcome.logits.size != TRUTH.size
 
 
 @pytest.mark.parametrize(
-    "results",
+    "result",
     [
-        [run("", 1, NO_ENGINE)],
-        [run("", -9)],
-        [run("", 0)],
-        [run(returncode=1, stderr="unexpected EOF"), run("", 1, NO_ENGINE)],  # while the port ran
-        [OSError(28, "No space left on device")],
-        [FileNotFoundError(2, "No such file or directory", "docker")],
-        [ProcessLookupError("no sandbox")],
-        [RuntimeError("of the engine's")],
+        run("", 1, NO_ENGINE),
+        run("source 6162\n", 1, NO_ENGINE),  # while the port ran
+        run("source 6162\n", 255, NO_ENGINE),
+        run("", -9, NO_ENGINE),
+        OSError(28, "No space left on device"),
+        FileNotFoundError(2, "No such file or directory", "docker"),
+        ProcessLookupError("no sandbox"),
+        RuntimeError("of the engine's"),
     ],
 )
-def test_what_the_engine_or_the_host_breaks_raises(monkeypatch, results):
+def test_what_the_engine_or_the_host_breaks_raises(monkeypatch, result):
     with pytest.raises((OSError, RuntimeError)) as caught:
-        attempt(monkeypatch, *results)
-    if isinstance(results[-1], ExecResult) and results[-1].stderr:
+        attempt(monkeypatch, result)
+    if isinstance(result, ExecResult):
         assert NO_ENGINE in str(caught.value)
 
 
-def test_a_timeout(monkeypatch):
-    monkeypatch.setattr(parity, "SECONDS", 0)
-    assert attempt(monkeypatch, TimeoutError()) == ("timeout", "not done after 0 seconds", "", None)
+class Here:
+    """Runs commands on this machine."""
+
+    async def exec(self, command, job, **options):
+        ran = subprocess.run(command, input=job, capture_output=True)
+        return run(ran.stdout.decode(), ran.returncode, ran.stderr.decode())
 
 
-def test_right_answers_before_an_exit_code_of_124(monkeypatch):
-    error = TimeoutError()
-    error.truncated_output = answers(TRUTH).stdout + "stderr"
-    assert attempt(monkeypatch, error).reason == "passed"
+@pytest.mark.parametrize("code", [1, 124, 255])
+def test_no_exit_code_of_the_port_is_one_of_the_engines(monkeypatch, code):
+    """It stands in what is printed."""
+    monkeypatch.setattr(engine, "sandbox", Here)
+    source = f"import os; print('said', flush=True); os._exit({code})"
+    ran = asyncio.run(engine.execute(source, 60, b""))
+    assert (ran.returncode, ran.stdout, ran.stderr) == (2, "said\n", f"exit code {code}\n")
 
 
 def test_the_end_of_a_long_traceback_is_kept(monkeypatch):
-    result = run(returncode=1, stderr="x" * 10**6 + "ValueError: mine")
-    detail = attempt(monkeypatch, result, run("alive")).detail
+    result = run(returncode=2, stderr="x" * 10**6 + "ValueError: mine")
+    detail = attempt(monkeypatch, result).detail
     assert len(detail) <= 2100 and detail.endswith("ValueError: mine")
 
 
 def test_the_job_holds_weights_and_tokens_and_nothing_else(monkeypatch):
     sandbox = FakeSandbox(answers(TRUTH))
     monkeypatch.setattr(engine, "sandbox", lambda: sandbox)
-    asyncio.run(parity.attempt(CALLS))
+    asyncio.run(parity.run_port(CALLS))
     ((command, sent, *options),) = sandbox.commands
     job = pickle.loads(sent)
     assert [len(call) for call in job] == [2] * len(CALLS)
     assert all(set(weights) == set(CALLS[0].weights) for weights, _ in job)
     assert len({id(weights) for weights, _ in job}) == 2  # one dict per checkpoint: caches work
     assert options == [parity.SECONDS, False, False]
-    assert command == ["python", "-I", "-c", (ROOT / "sandbox/run_port.py").read_text()]
+    assert command[:2] == ["sh", "-c"] and command[3] == (ROOT / "sandbox/run_port.py").read_text()
 
 
-WORDS = st.sampled_from(["logits", "source", "no_file", "bad_output", "started", "other"])
+WORDS = st.sampled_from(["logits", "source", "no_file", "bad_output", "crashed", "other"])
 LINES = st.tuples(WORDS, st.binary(max_size=80).map(bytes.hex) | st.text()).map(" ".join)
 
 
@@ -168,7 +174,7 @@ def test_no_answer_makes_the_scorer_raise(text):
     """Whatever the sandbox says, it is a reason."""
     calls = [Call(CALLS[0].weights, CALLS[0].tokens, np.zeros((1, 1, 8)))]
     with pytest.MonkeyPatch.context() as monkeypatch:
-        outcome = attempt(monkeypatch, run(STARTED + text), calls=calls)
+        outcome = attempt(monkeypatch, run(text), calls=calls)
     assert outcome.reason in ("passed", "wrong_logits", "crashed", "no_file", "bad_output")
 
 

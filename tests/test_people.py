@@ -13,7 +13,7 @@ TASK = Path("/opt/human_agent/task.py")  # what `task` is an alias of in a login
 
 
 def test_a_person_can_attempt_a_variant(docker, tmp_path):
-    """The README's command: the person has the files and no `task score`, an oracle of the probes."""
+    """The command of docs/operations.md: the person has the files and no `task score`, an oracle of the probes."""
     before = containers_and_networks(docker)
     # unbuffered: Inspect prints the command and waits, and nothing else need follow it into the pipe
     run = start(tmp_path, *PERSON, "--sample-id", ROW["id"], PYTHONUNBUFFERED="1")
