@@ -16,9 +16,9 @@ BROKEN_BY_AGENT = (SandboxUnavailableError, PermissionError, OutputLimitExceeded
 async def execute(source: str, seconds: int, job: bytes) -> ExecResult[str]:
     """Runs a Python source. TimeoutError, BROKEN_BY_AGENT: the submission's fault. RuntimeError: the engine's or the
     host's."""
-    guarded = 'python -I -c "$0" || { echo "exit code $?" >&2; exit 2; }'
+    command = ["sh", "-c", 'python -I -c "$0" || exit 2', source]
     ran = await sandbox().exec(
-        ["sh", "-c", guarded, source], job, timeout=seconds, timeout_retry=False, concurrency=False
+        command, job, timeout=seconds, timeout_retry=False, concurrency=False
     )
     if ran.returncode in (1, 255) or ran.returncode < 0:
         raise RuntimeError(f"the sandbox's engine failed: {ran.stderr or ran.returncode}")

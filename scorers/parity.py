@@ -58,7 +58,7 @@ async def run_port(calls: list[Call]) -> Outcome:
         return Outcome("passed" if right else "wrong_logits", detail, source, logits)
     reason = next((word for word in ("no_file", "bad_output") if word in told), "crashed")
     why = told.get(reason, b"").decode(errors="replace")[:2000]
-    why = why or ran.stderr[-2000:] or f"exit code {ran.returncode}"
+    why = why or f"exit code {ran.returncode}: {ran.stderr[-2000:]}"
     return Outcome(reason, why, source, logits)
 
 
