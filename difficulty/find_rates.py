@@ -1,24 +1,30 @@
 """How often a model finds each departure, learnt from its attempts; hence how often it passes any variant, run or not.
 
-In an attempt at a variant with departures D, each i in D is found with probability
+In an attempt at a variant with departures D, each i in D is known with probability
 
     p_i(t) = sigmoid(ability + ease_i + t),    t ~ N(0, luck), the same for all departures of the attempt
 
-and with probability `care` nothing else goes wrong. An attempt passes if all of D are found and nothing else is wrong:
+and with probability `care` nothing else goes wrong. An attempt passes if all of D are known and nothing else is wrong:
 
     pass rate of D = care * E_t[product of p_i(t) over D]
 
 This is the Rasch model of item response theory (Rasch 1960), with departures as items and a random effect of the
 attempt. The ease of a choice is what its rarity lets expect, plus a spread: ease_i = slope * rarity_i + spread * z_i.
 
-Given t, an attempt contributes, by what the diagnosis tells of its departures,
-    p_i for each one found, 1 - p_i for each one missed (an attempt that passes has found all),
-    1 - product of p_i for each list of which at least one is missed,
-    if no miss is told and it failed, 1 - care * product of p_i over the rest: those that are not told of.
-If it tells some but not all, it sees a find with probability f, and a miss or a list with probability m. These are
-learnt too: else rates would be wrong where one is seen more easily than the other. The attempt then contributes also
-    f for each find, m for each miss and each list, u_i = 1 - f p_i - m (1 - p_i) for each of the rest;
-and in the product over the rest, p_i becomes (1 - f) p_i / u_i.
+An attempt that fails finds i if it knows i and is not kept from it by what is wrong already, with probability
+q_i = p_i (1 - s): one departure that is missed can hide the next. Without s, a solver that stops at its first mistake
+would seem to know little. Given t, an attempt contributes
+    product of p_i over D, times care, if it passes;
+    A - care * B, if it fails: A if something was not known or not, less what would have passed.
+A is the product of what the diagnosis tells of the departures, B the same of an attempt that knew all of them:
+                                                                      in A                      in B
+    found                                                             q_i                       q_i
+    missed                                                            1 - q_i                   p_i s
+    a list, of which at least one is missed                           1 - product of q_i        product of p_i - of q_i
+    not told, if nothing is told of the attempt                       1                         p_i
+    not told, else                                                    1 - f q_i - m (1 - q_i)   p_i (1 - f (1 - s) - m s)
+An attempt that tells some but not all tells a find with probability f, and a miss or a list with probability m. These are
+learnt too: else rates would be wrong where one is told more easily than the other.
 
 Every parameter has a normal prior, after a transformation to the real line.
 """
@@ -37,9 +43,18 @@ from difficulty.sampling import posterior_draws
 RARITY: Final = {"common": 1.0, "uncommon": 0.0, "rare": -1.0}
 """What `slope` multiplies."""
 PRIOR: Final = np.array(
-    [(0.0, 2.0), (0.5, 0.8), (0.0, 0.5), (0.0, 0.8), (1.8, 1.0), (0.5, 1.5), (0.5, 1.5)]
+    [
+        (0.0, 2.0),  # ability
+        (0.5, 0.8),  # slope
+        (0.0, 0.5),  # log of spread
+        (0.0, 0.8),  # luck, of either sign
+        (1.8, 1.0),  # care; of this and the next ones the logits
+        (2.2, 0.8),  # f: of tests/unfinished, 64 of 73 finds are told
+        (0.0, 1.2),  # m: of its misses 11 of 38, of those of baselines/search.py two of three
+        (-1.0, 1.5),  # s
+    ]
 )
-"""Mean and standard deviation of ability, slope, log spread, luck (of either sign), logits of care, f, m. z_i: 0, 1."""
+"""Mean and standard deviation of each parameter, on the real line. z_i: 0, 1."""
 NODES, WEIGHTS = hermegauss(5)  # E_t[f(t)] = sum of WEIGHTS * f(luck * NODES), Gauss-Hermite
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
 
@@ -73,7 +88,7 @@ class Attempt:
 
 
 class Posterior:
-    """Draws of the parameters, and the rates that follow. white: (draws, 7 + choices), standard normal a priori."""
+    """Draws of the parameters, and the rates that follow. white: (draws, 8 + choices), standard normal a priori."""
 
     def __init__(self, white: np.ndarray, rarity: Mapping[str, str]):
         self.names = tuple(rarity)
@@ -81,11 +96,13 @@ class Posterior:
         general = (means + deviations * white[:, : len(PRIOR)]).T[..., None]
         ability, slope, spread, luck = general[:4]
         # Never 0 or 1, so that logarithms are finite.
-        self.care, self.sees_find, self.sees_miss = expit(np.clip(general[4:], -30, 30))
+        self.care, self.tells_find, self.tells_miss, self.spoils = expit(
+            np.clip(general[4:], -30, 30)
+        )
         rarities = np.array([RARITY[kind] for kind in rarity.values()])
         ease = slope * rarities + np.exp(spread) * white[:, len(PRIOR) :]
         self.logits = (ability + ease)[:, None] + (luck * NODES)[..., None]
-        """Of finding each choice, at the nodes of t: (draws, nodes, choices)."""
+        """Of knowing each choice, at the nodes of t: (draws, nodes, choices)."""
 
     def pass_rates(self, variants: Sequence[Collection[str]]) -> np.ndarray:
         """(draws, variants). A variant is the set of its departures."""
@@ -93,7 +110,7 @@ class Posterior:
         return self.care * np.einsum("n,snv->sv", WEIGHTS, all_found)
 
     def find_rates(self) -> dict[str, np.ndarray]:
-        """Name -> draws of how often an attempt finds it: (draws,)."""
+        """Name -> draws of how often an attempt knows it: (draws,)."""
         return dict(zip(self.names, np.einsum("n,snc->cs", WEIGHTS, expit(self.logits))))
 
 
@@ -107,31 +124,36 @@ class Evidence:
         self.passed = np.array([one.passed for one in attempts], bool)
         self.found = indicators([one.found for one in attempts], names)
         self.missed = indicators([one.missed for one in attempts], names)
-        self.rest = indicators(rest, names)
-        self.untold = self.rest * tells[:, None]
-        # failed attempts of which no miss is told
-        self.no_miss = np.flatnonzero(~self.passed & (misses == 0))
+        self.untold = indicators(rest, names) * tells[:, None]
+        self.silent = indicators(rest, names) - self.untold  # nothing is told of the attempt
         self.lists = indicators([listed for one in attempts for listed in one.one_of], names)
         self.owner = np.repeat(np.eye(len(attempts)), [len(one.one_of) for one in attempts], axis=0)
         in_part = self.untold.any(1) | self.owner.any(0)
-        self.finds_seen, self.misses_seen = self.found.sum(1) * in_part, misses * in_part
+        self.finds_told, self.misses_told = self.found.sum(1) * in_part, misses * in_part
 
     def log_likelihood(self, model: Posterior) -> np.ndarray:
         """Of each draw and attempt: (draws, attempts)."""
-        f, m = model.sees_find[..., None], model.sees_miss[..., None]
-        missed = -np.log1p(np.exp(model.logits))  # log_expit takes ten times as long
-        found = missed + model.logits  # all with the shape (draws, nodes, choices)
-        untold = np.log1p(-f * np.exp(found) - m * np.exp(missed))
-        told = found @ self.found.T + missed @ self.missed.T + untold @ self.untold.T
-        told += log_not(found @ self.lists.T) @ self.owner
-        rest = found @ self.rest[self.no_miss].T
-        rest += (np.log1p(-f) - untold) @ self.untold[self.no_miss].T
-        told[..., self.no_miss] += log_not(np.log(model.care)[..., None] + rest)
+        f, m, s = model.tells_find[..., None], model.tells_miss[..., None], model.spoils[..., None]
+        log_p = -np.log1p(np.exp(-model.logits))  # log_expit takes ten times as long
+        log_q = log_p + np.log1p(-s)  # all with the shape (draws, nodes, choices)
+        q = np.exp(log_q)
+        not_found, not_told = np.log1p(-q), np.log1p(-f * q - m * (1 - q))
+        known, found = log_p @ self.lists.T, log_q @ self.lists.T
+        some_missed = log_not(found)
+        told = log_q @ self.found.T + not_found @ self.missed.T + not_told @ self.untold.T
+        told += some_missed @ self.owner  # A
+        less = (log_p + np.log(s) - not_found) @ self.missed.T  # B / A
+        less += (log_p + np.log(1 - f * (1 - s) - m * s) - not_told) @ self.untold.T
+        less += log_p @ self.silent.T
+        less += (known + log_not(found - known) - some_missed) @ self.owner
+        told += log_not(np.log(model.care)[..., None] + less)
+        told[..., self.passed] = (np.log(model.care)[..., None] + log_p @ self.found.T)[
+            ..., self.passed
+        ]
         expected = np.einsum("n,sna->sa", WEIGHTS, np.exp(told))
-        seen = self.finds_seen * np.log(model.sees_find) + self.misses_seen * np.log(
-            model.sees_miss
-        )
-        return np.where(self.passed, np.log(model.care), seen) + np.log(expected + 1e-300)
+        seen = self.finds_told * np.log(model.tells_find)
+        seen += self.misses_told * np.log(model.tells_miss)
+        return seen + np.log(expected + 1e-300)
 
 
 def log_not(log_chance: np.ndarray) -> np.ndarray:
