@@ -78,7 +78,7 @@ def verdict(attempts: pd.DataFrame, rates: np.ndarray) -> str:
     if limited:
         said += f" {limited} attempts were ended by a limit: THE RATES ARE NOT VALID, raise it."
     if broken:
-        said += f" {broken} attempts were ended by an error, of the service for one, and count."
+        said += f" {broken} attempts were ended by an error, for example of the service, and count."
     return said
 
 

@@ -200,7 +200,8 @@ def test_departures_are_counted_by_what_was_told(tmp_path):
         ]
     )
     every = read([save(made, tmp_path / "a.eval")])[1]
-    frame = report.found(every, fit([*every["told"]], RARITY)).set_index("departure")
+    posterior = fit([*every["told"]] * 4, RARITY)  # so often that rarity counts for little
+    frame = report.found(every, posterior).set_index("departure")
     columns = ["hidden in", "found", "missed", "other value", "not told"]
     assert frame.loc[[a, b, c], columns].to_numpy().tolist() == [
         [4, 2, 0, 0, 2],
@@ -291,3 +292,11 @@ def test_a_limit_makes_the_rates_invalid(tmp_path, monkeypatch, capsys):
     save(made, tmp_path / "a.eval")
     printed = run(monkeypatch, capsys, tmp_path)[1]
     assert "1 attempts were ended by a limit: THE RATES ARE NOT VALID, raise it." in printed
+
+
+def test_attempts_that_the_service_ended_are_told(tmp_path, monkeypatch, capsys):
+    made = log(attempts(1, 1))
+    made.samples[0].error = EvalError(message="529 overloaded", traceback="", traceback_ansi="")
+    save(made, tmp_path / "a.eval")
+    printed = run(monkeypatch, capsys, tmp_path)[1]
+    assert "1 attempts were ended by an error, for example of the service, and count." in printed
