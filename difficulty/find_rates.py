@@ -13,7 +13,8 @@ attempt. The ease of a choice is what its rarity lets expect, plus a spread: eas
 
 An attempt that fails finds i if it knows i and is not kept from it by what is wrong already, with probability
 q_i = p_i (1 - s): one departure that is missed can hide the next. Without s, a solver that stops at its first mistake
-would seem to know little. Given t, an attempt contributes
+would seem to know little. As this depends on which one it is, s(t) = sigmoid(s_0 + s_1 t / luck) differs between
+attempts. Given t, an attempt contributes
     product of p_i over D, times care, if it passes;
     A - care * B, if it fails: A if something was not known or not, less what would have passed.
 A is the product of what the diagnosis tells of the departures, B the same of an attempt that knew all of them:
@@ -49,9 +50,10 @@ PRIOR: Final = np.array(
         (0.0, 0.5),  # log of spread
         (0.0, 0.8),  # luck, of either sign
         (1.8, 1.0),  # care; of this and the next ones the logits
-        (2.2, 0.8),  # f: of tests/unfinished, 64 of 73 finds are told
+        (2.2, 0.5),  # f: of tests/unfinished, 64 of 73 finds are told
         (0.0, 1.2),  # m: of its misses 11 of 38, of those of baselines/search.py two of three
-        (-1.0, 1.5),  # s
+        (-1.0, 1.5),  # s_0
+        (0.0, 1.5),  # s_1, of either sign
     ]
 )
 """Mean and standard deviation of each parameter, on the real line. z_i: 0, 1."""
@@ -88,7 +90,7 @@ class Attempt:
 
 
 class Posterior:
-    """Draws of the parameters, and the rates that follow. white: (draws, 8 + choices), standard normal a priori."""
+    """Draws of the parameters, and the rates that follow. white: (draws, 9 + choices), standard normal a priori."""
 
     def __init__(self, white: np.ndarray, rarity: Mapping[str, str]):
         self.names = tuple(rarity)
@@ -96,9 +98,8 @@ class Posterior:
         general = (means + deviations * white[:, : len(PRIOR)]).T[..., None]
         ability, slope, spread, luck = general[:4]
         # Never 0 or 1, so that logarithms are finite.
-        self.care, self.tells_find, self.tells_miss, self.spoils = expit(
-            np.clip(general[4:], -30, 30)
-        )
+        self.care, self.tells_find, self.tells_miss = expit(np.clip(general[4:7], -30, 30))
+        self.hides = expit(np.clip(general[7] + general[8] * NODES, -30, 30))  # (draws, nodes)
         rarities = np.array([RARITY[kind] for kind in rarity.values()])
         ease = slope * rarities + np.exp(spread) * white[:, len(PRIOR) :]
         self.logits = (ability + ease)[:, None] + (luck * NODES)[..., None]
@@ -133,7 +134,7 @@ class Evidence:
 
     def log_likelihood(self, model: Posterior) -> np.ndarray:
         """Of each draw and attempt: (draws, attempts)."""
-        f, m, s = model.tells_find[..., None], model.tells_miss[..., None], model.spoils[..., None]
+        f, m, s = model.tells_find[..., None], model.tells_miss[..., None], model.hides[..., None]
         log_p = -np.log1p(np.exp(-model.logits))  # log_expit takes ten times as long
         log_q = log_p + np.log1p(-s)  # all with the shape (draws, nodes, choices)
         q = np.exp(log_q)
