@@ -1,8 +1,9 @@
 """Tells a fault of the engine or the host, which raises, from the submission's, which scores 0.
 
 The exit code tells. 1 is a docker command that did not reach its engine, 255 one that lost it on the way, a negative
-one a docker command that the host killed. The shell around the harness, which the agent cannot trace, turns the port's own codes into 2,
-so that nothing in the sandbox can imitate these. A sandbox that is dead by then was killed by the agent.
+one a docker command that the host killed. The shell around the harness, which the agent cannot trace, turns the
+port's own codes into 2, so that nothing in the sandbox can imitate these. A sandbox that is dead by then was killed by
+the agent.
 """
 
 from inspect_ai.log import transcript
