@@ -59,7 +59,7 @@ dataset: $(INSTALLED)  ## Four fresh rows like those of dataset.jsonl, which nob
 	python build_dataset.py --ladder --out fresh.jsonl
 
 calibrate: $(INSTALLED)  ## No key, no Docker: a dataset that a search with uneven knowledge passes 10 to 40% of the time.
-	python calibrate.py --model none --attempts 60 --sandbox local \
+	python calibrate.py --model none --attempts 60 --max-samples 4 --sandbox local \
 		--solver baselines/search.py@search -S knowledge=$(KNOWLEDGE) -S spread=1.5
 
 $(INSTALLED): requirements.lock

@@ -16,8 +16,8 @@ q_i = p_i (1 - s): one departure that is missed can hide the next. Without s, a 
 would seem to know little. As this depends on which one it is, s(t) = sigmoid(s_0 + s_1 t / luck) differs between
 attempts. Given t, an attempt contributes
     product of p_i over D, times care, if it passes;
-    A - care * B, if it fails: A if something was not known or not, less what would have passed.
-A is the product of what the diagnosis tells of the departures, B the same of an attempt that knew all of them:
+    A - care * B, if it fails: what is told, less the share of it where all was known and nothing else was wrong.
+A is the product of what the diagnosis tells of the departures; in B all of them were known:
                                                                       in A                      in B
     found                                                             q_i                       q_i
     missed                                                            1 - q_i                   p_i s
@@ -147,14 +147,12 @@ class Evidence:
         less += (log_p + np.log(1 - f * (1 - s) - m * s) - not_told) @ self.untold.T
         less += log_p @ self.silent.T
         less += (known + log_not(found - known) - some_missed) @ self.owner
-        told += log_not(np.log(model.care)[..., None] + less)
-        told[..., self.passed] = (np.log(model.care)[..., None] + log_p @ self.found.T)[
-            ..., self.passed
-        ]
+        care = np.log(model.care)[..., None]
+        told = np.where(self.passed, care + log_p @ self.found.T, told + log_not(care + less))
         expected = np.einsum("n,sna->sa", WEIGHTS, np.exp(told))
-        seen = self.finds_told * np.log(model.tells_find)
-        seen += self.misses_told * np.log(model.tells_miss)
-        return seen + np.log(expected + 1e-300)
+        number_told = self.finds_told * np.log(model.tells_find)
+        number_told += self.misses_told * np.log(model.tells_miss)
+        return number_told + np.log(expected + 1e-300)
 
 
 def log_not(log_chance: np.ndarray) -> np.ndarray:
