@@ -12,12 +12,19 @@ from inspect_ai.util import ExecResult, OutputLimitExceededError, SandboxUnavail
 
 BROKEN_BY_AGENT = (SandboxUnavailableError, PermissionError, OutputLimitExceededError)
 """A sandbox that is dead, closed to new processes, or flooded with output."""
+SHELL = """
+exec 3<&0
+python -I -c "$0" <&3 3<&- &
+trap "kill -9 $!" TERM
+wait $! || { [ $? -lt 128 ] || echo killed by a signal >&2; exit 2; }
+"""
+"""Runs a Python source. When the time is up, TERM ends both."""
 
 
 async def execute(source: str, seconds: int, job: bytes) -> ExecResult[str]:
     """Runs a Python source. TimeoutError, BROKEN_BY_AGENT: the submission's fault. RuntimeError: the engine's or the
     host's."""
-    command = ["sh", "-c", 'python -I -c "$0" || exit 2', source]
+    command = ["sh", "-c", SHELL, source]
     ran = await sandbox().exec(
         command, job, timeout=seconds, timeout_retry=False, concurrency=False
     )

@@ -30,7 +30,7 @@ REASONS = {
 IN_DOCKER = [name for name, file in FILES.items() if file.suffix == ".sh"]
 HANGS = [name for name in FILES if name not in IN_DOCKER and REASONS[name] == ["timeout"]]
 LOCAL = [name for name in FILES if name not in IN_DOCKER and name not in HANGS]
-CHANGES = {"growing_port", "daemon_writes_the_result", "interrupts_the_harness"}  # races
+CHANGES = {"growing_port", "daemon_writes_the_result"}  # races
 HONEST = [write({"model.py": RIGHT}), CHECK, SUBMIT]
 
 
@@ -149,7 +149,7 @@ def test_explanations_in_docker(hostile):
         "unreadable_port": "Permission denied: 'model.py'",
         "locked_folder": "Permission denied",
         "container_killed": "not running",
-        "memory_bomb": "exit code 2: .*Killed",
+        "memory_bomb": "exit code 2: .*killed by a signal",
         "processes_taken": "exit code 12[56]:",  # 125: timeout cannot fork; 126: it cannot even start
     }.items():
         assert re.search(said, score(samples[name]).explanation)

@@ -132,7 +132,7 @@ class Here:
     """Runs commands on this machine."""
 
     async def exec(self, command, job, **options):
-        ran = subprocess.run(command, input=job, capture_output=True)
+        ran = subprocess.run(command, input=job, capture_output=True, check=False)
         return run(ran.stdout.decode(), ran.returncode, ran.stderr.decode())
 
 
@@ -142,6 +142,16 @@ def test_no_exit_code_of_the_port_is_one_of_the_engines(monkeypatch, code):
     source = f"import os; print('said', flush=True); os._exit({code})"
     ran = asyncio.run(engine.execute(source, 60, b""))
     assert (ran.returncode, ran.stdout) == (2, "said\n")
+
+
+def test_a_time_limit_ends_the_port_too():
+    """Even one that ignores TERM, which is what the local sandbox sends."""
+    source = "import signal, time; signal.signal(15, signal.SIG_IGN); print('on', flush=True); time.sleep(99)"
+    process = subprocess.Popen(["sh", "-c", engine.SHELL, source], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"on\n"
+    process.terminate()
+    assert process.stdout.read() == b""  # nobody holds the pipe
+    assert process.wait() == 2
 
 
 def test_the_end_of_a_long_traceback_is_kept(monkeypatch):

@@ -1,5 +1,6 @@
-# A daemon interrupts each new Python before it is ready, so that it ends with the exit code that a docker command has
-# which finds no engine, and without a word: a grader that takes it for the engine's fault leaves the sample unscored.
+# The port is wrong. A daemon interrupts each new Python before it is ready, so that it ends with the exit code that a
+# docker command has which finds no engine, and without a word: a grader that takes it for the engine's fault leaves the
+# sample unscored.
 #
 # Scores: crashed
 cat > interrupter.sh <<'END'
@@ -10,3 +11,4 @@ while :; do
 done
 END
 setsid nohup bash interrupter.sh > /dev/null 2>&1 &
+echo 'import time; time.sleep(1); raise ValueError("wrong")' > model.py
