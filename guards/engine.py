@@ -16,7 +16,7 @@ SHELL = """
 exec 3<&0
 python -I -c "$0" <&3 3<&- &
 trap "kill -9 $!" TERM
-wait $! || { [ $? -lt 128 ] || echo killed by a signal >&2; exit 2; }
+wait $! || exit 2
 """
 """Runs a Python source. When the time is up, TERM ends both."""
 
