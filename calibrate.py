@@ -4,8 +4,8 @@
     python calibrate.py --model none --attempts 80 --sandbox local --solver baselines/search.py@search -S knowledge=0.8
 
 Runs a few variants, learns from them how often the model finds each departure, draws variants that it should pass
-10–40% of the time, runs them, and so on, until the dataset is in the band, none can be, or the budget is spent. Stopped or killed,
-the same command goes on: all it knows is in the logs. All other options are those of `inspect eval`.
+10–40% of the time, runs them, and so on, until the dataset is in the band, none can be, or the budget is spent.
+Stopped or killed, the same command goes on: all it knows is in the logs. All other options are those of `inspect eval`.
 """
 
 import argparse

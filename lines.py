@@ -1,4 +1,4 @@
-"""Lines of code of the task, its three commands and all that they import, without blank lines, comments and docstrings.
+"""Lines of code of the task, its commands and all that they import; no blank lines, comments or docstrings.
 
 python lines.py            # fails if a group is longer than it may be
 """

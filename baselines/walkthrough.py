@@ -15,6 +15,7 @@ from inspect_ai.tool import ToolCall, bash, python
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # Inspect loads this file by its path
 
+from guards.unbreakable import SECONDS
 from tools.check_port import check_port
 
 TEXT = Path(__file__).with_name("session.md").read_text(encoding="utf-8")
@@ -26,7 +27,7 @@ ARGUMENT = {"python": "code", "bash": "command"}
 @solver
 def walkthrough() -> Solver:
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        tools = [bash(300), python(300), check_port()]
+        tools = [bash(SECONDS), python(SECONDS), check_port()]
         for number, (thought, tool, code) in enumerate(CELL.findall(SESSION)):
             arguments = {ARGUMENT[tool]: code} if tool in ARGUMENT else {}
             call = ToolCall(id=f"cell-{number}", function=tool, arguments=arguments)

@@ -51,7 +51,7 @@ PRIOR: Final = np.array(
         (0.0, 0.8),  # luck, of either sign
         (1.8, 1.0),  # care; of this and the next ones the logits
         (2.2, 0.5),  # f: of tests/unfinished, 64 of 73 finds are told
-        (0.0, 1.2),  # m: of its misses 11 of 38, of those of baselines/search.py two of three
+        (0.0, 1.2),  # m: 11 of their 38 misses
         (-1.0, 1.5),  # s_0
         (0.0, 1.5),  # s_1, of either sign
     ]
@@ -96,10 +96,10 @@ class Posterior:
         self.names = tuple(rarity)
         means, deviations = PRIOR.T
         general = (means + deviations * white[:, : len(PRIOR)]).T[..., None]
-        ability, slope, spread, luck = general[:4]
+        ability, slope, spread, luck, *chances, s_0, s_1 = general
         # Never 0 or 1, so that logarithms are finite.
-        self.care, self.tells_find, self.tells_miss = expit(np.clip(general[4:7], -30, 30))
-        self.hides = expit(np.clip(general[7] + general[8] * NODES, -30, 30))  # (draws, nodes)
+        self.care, self.tells_find, self.tells_miss = expit(np.clip(chances, -30, 30))
+        self.hides = expit(np.clip(s_0 + s_1 * NODES, -30, 30))  # (draws, nodes)
         rarities = np.array([RARITY[kind] for kind in rarity.values()])
         ease = slope * rarities + np.exp(spread) * white[:, len(PRIOR) :]
         self.logits = (ability + ease)[:, None] + (luck * NODES)[..., None]
@@ -139,14 +139,14 @@ class Evidence:
         log_q = log_p + np.log1p(-s)  # all with the shape (draws, nodes, choices)
         q = np.exp(log_q)
         not_found, not_told = np.log1p(-q), np.log1p(-f * q - m * (1 - q))
-        known, found = log_p @ self.lists.T, log_q @ self.lists.T
-        some_missed = log_not(found)
+        all_known, all_found = log_p @ self.lists.T, log_q @ self.lists.T
+        some_missed = log_not(all_found)
         told = log_q @ self.found.T + not_found @ self.missed.T + not_told @ self.untold.T
         told += some_missed @ self.owner  # A
         less = (log_p + np.log(s) - not_found) @ self.missed.T  # B / A
         less += (log_p + np.log(1 - f * (1 - s) - m * s) - not_told) @ self.untold.T
         less += log_p @ self.silent.T
-        less += (known + log_not(found - known) - some_missed) @ self.owner
+        less += (all_known + log_not(all_found - all_known) - some_missed) @ self.owner
         care = np.log(model.care)[..., None]
         told = np.where(self.passed, care + log_p @ self.found.T, told + log_not(care + less))
         expected = np.einsum("n,sna->sa", WEIGHTS, np.exp(told))

@@ -18,7 +18,8 @@ python -I -c "$0" <&3 3<&- &
 trap "kill -9 $!" TERM
 wait $! || exit 2
 """
-"""Runs a Python source. When the time is up, TERM ends both."""
+"""Runs a Python source, in the background so that TERM can end both when the time is up. What runs there would have no
+stdin, hence 3."""
 
 
 async def execute(source: str, seconds: int, job: bytes) -> ExecResult[str]:

@@ -76,7 +76,8 @@ def by_hand(attempt: Attempt, white) -> float:
 @settings(max_examples=25, deadline=None)
 @given(white=WHITE)
 def test_likelihood_is_the_probability_of_what_is_told(attempt, white):
-    white[3], white[8] = np.clip([white[3], white[8]], -0.5, 0.5)  # what five nodes are for
+    white[3] = np.clip(white[3], -1, 1)  # five nodes are for luck up to about 1
+    white[8] = np.clip(white[8], -0.5, 0.5)
     assert likelihood(attempt, white) == pytest.approx(by_hand(attempt, white), rel=0.05, abs=2e-4)
 
 
@@ -143,12 +144,14 @@ def test_rarity_is_a_prior_that_attempts_overrule():
     assert finds["a"] < finds["c"]
 
 
-@pytest.mark.parametrize("tells_find, tells_miss, hides", [(1, 1, 0), (0.7, 1, 0), (0.9, 0.4, 0.3)])
+@pytest.mark.parametrize(
+    "tells_find, tells_miss, hides", [(1, 1, 0), (0, 1, 0), (0.5, 0.2, 0), (0.9, 0.4, 0.3)]
+)
 def test_posterior_recovers_a_known_solver(tells_find, tells_miss, hides):
-    """Also where a diagnosis tells some of the finds, or few of the misses, and where what is wrong hides what is known. Four solvers:
-    the errors of one's variants go together."""
+    """Also where a diagnosis tells only misses, or few of them, and where what is wrong hides what is known. Three
+    solvers: the errors of one's variants go together."""
     held = []
-    for seed in (5, 6, 7, 8):
+    for seed in (5, 6, 7):
         rng = np.random.default_rng(seed)
         ease = dict(zip(RARITY, rng.normal(0.5, 1.2, len(RARITY))))
         variants = candidates(rng, 200)
@@ -170,7 +173,7 @@ def test_posterior_recovers_a_known_solver(tells_find, tells_miss, hides):
         held.append(np.mean((low <= truth) & (truth <= high)))
         assert np.mean(abs(draws.mean(0) - truth)) < 0.08
         assert abs(draws.mean() - np.mean(truth)) < 0.05
-    assert np.mean(held) > 0.8
+    assert np.mean(held) > 0.85
 
 
 def test_sampling_gives_the_posterior_of_a_normal():

