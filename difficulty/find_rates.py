@@ -12,18 +12,19 @@ This is the Rasch model of item response theory (Rasch 1960), with departures as
 attempt. The ease of a choice is what its rarity lets expect, plus a spread: ease_i = slope * rarity_i + spread * z_i.
 
 An attempt that fails finds i if it knows i and is not kept from it by what is wrong already, with probability
-q_i = p_i (1 - s): one departure that is missed can hide the next. Without s, a solver that stops at its first mistake
-would seem to know little. As this depends on which one it is, s(t) = sigmoid(s_0 + s_1 t / luck) differs between
-attempts. Given t, an attempt contributes
+q_i = p_i (1 - s_i): one departure that is missed can hide the next. Without s, a solver that stops at its first mistake
+would seem to know little. As this depends on which one it is, s_i(t) = sigmoid(s_0 + s_1 t / luck + s_2 late_i) differs
+between attempts. late_i is 1 for what shows after position 0 only: who works from there on gets to it last. Given t, an
+attempt contributes
     product of p_i over D, times care, if it passes;
     A - care * B, if it fails: what is told, less the share of it where all was known and nothing else was wrong.
 A is the product of what the diagnosis tells of the departures; in B all of them were known:
                                                                       in A                      in B
     found                                                             q_i                       q_i
-    missed                                                            1 - q_i                   p_i s
+    missed                                                            1 - q_i                   p_i s_i
     a list, of which at least one is missed                           1 - product of q_i        product of p_i - of q_i
     not told, if nothing is told of the attempt                       1                         p_i
-    not told, else                                                    1 - f q_i - m (1 - q_i)   p_i (1 - f (1 - s) - m s)
+    not told, else                                                    1 - f q_i - m (1 - q_i)   p_i (1 - f (1 - s_i) - m s_i)
 An attempt that tells some but not all tells a find with probability f, and a miss or a list with probability m. These are
 learnt too: else rates would be wrong where one is told more easily than the other.
 
@@ -54,9 +55,19 @@ PRIOR: Final = np.array(
         (0.0, 1.2),  # m: 11 of their 38 misses
         (-1.0, 1.5),  # s_0
         (0.0, 1.5),  # s_1, of either sign
+        (1.0, 1.5),  # s_2
     ]
 )
 """Mean and standard deviation of each parameter, on the real line. z_i: 0, 1."""
+LATE: Final = frozenset(
+    {
+        *("qk_norm", "score_scale", "inverse_layer_scale", "temperature_interval", "score_softcap"),
+        *("rope_pairing", "rope_reversed", "rope_theta", "rotary_fraction", "rope_factor"),
+        *("llama3_factor", "yarn_factor", "scaled_layers", "nope_every", "sliding_window"),
+        *("global_every", "pattern_first", "local_theta"),
+    }
+)
+"""The choices that change nothing at position 0, where the query sees one key and nothing turns."""
 NODES, WEIGHTS = hermegauss(5)  # E_t[f(t)] = sum of WEIGHTS * f(luck * NODES), Gauss-Hermite
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
 
@@ -90,16 +101,17 @@ class Attempt:
 
 
 class Posterior:
-    """Draws of the parameters, and the rates that follow. white: (draws, 9 + choices), standard normal a priori."""
+    """Draws of the parameters, and the rates that follow. white: (draws, 10 + choices), standard normal a priori."""
 
-    def __init__(self, white: np.ndarray, rarity: Mapping[str, str]):
+    def __init__(self, white: np.ndarray, rarity: Mapping[str, str], late: Collection[str] = LATE):
         self.names = tuple(rarity)
         means, deviations = PRIOR.T
         general = (means + deviations * white[:, : len(PRIOR)]).T[..., None]
-        ability, slope, spread, luck, *chances, s_0, s_1 = general
+        ability, slope, spread, luck, *chances, s_0, s_1, s_2 = general
         # Never 0 or 1, so that logarithms are finite.
         self.care, self.tells_find, self.tells_miss = expit(np.clip(chances, -30, 30))
-        self.hides = expit(np.clip(s_0 + s_1 * NODES, -30, 30))  # (draws, nodes)
+        hides = (s_0 + s_1 * NODES)[..., None] + s_2[..., None] * indicators([late], self.names)
+        self.hides = expit(np.clip(hides, -30, 30))  # (draws, nodes, choices)
         rarities = np.array([RARITY[kind] for kind in rarity.values()])
         ease = slope * rarities + np.exp(spread) * white[:, len(PRIOR) :]
         self.logits = (ability + ease)[:, None] + (luck * NODES)[..., None]
@@ -134,7 +146,7 @@ class Evidence:
 
     def log_likelihood(self, model: Posterior) -> np.ndarray:
         """Of each draw and attempt: (draws, attempts)."""
-        f, m, s = model.tells_find[..., None], model.tells_miss[..., None], model.hides[..., None]
+        f, m, s = model.tells_find[..., None], model.tells_miss[..., None], model.hides
         log_p = -np.log1p(np.exp(-model.logits))  # log_expit takes ten times as long
         log_q = log_p + np.log1p(-s)  # all with the shape (draws, nodes, choices)
         q = np.exp(log_q)

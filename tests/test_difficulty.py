@@ -11,19 +11,22 @@ from scipy.stats import norm
 
 from difficulty.band import BAND, interval
 from difficulty.choose import HOPELESS, LADDER, LEAST, MOST, PILOT, candidates, in_band, near, plan
-from difficulty.find_rates import NODES, PRIOR, Attempt, Evidence, Posterior, fit
+from difficulty.find_rates import LATE, NODES, PRIOR, Attempt, Evidence, Posterior, fit
 from difficulty.sampling import posterior_draws
-from reference.architecture import RARITY, Architecture
+from reference.architecture import RARITY, SETTINGS, Architecture
+from reference.variant import build
+from variants.certificate import shows_at_position_0
+from variants.draw import with_departures, with_what_it_requires
 from variants.rules import conflicts
 
 NAMES = tuple("abcd")
 RARITIES = dict(zip(NAMES, ("common", "uncommon", "rare", "uncommon")))
-VARIANT = frozenset("abc")
-WHITE = st.lists(st.floats(-2, 2), min_size=13, max_size=13)
+VARIANT, LATE_NAMES = frozenset("abc"), "bd"
+WHITE = st.lists(st.floats(-2, 2), min_size=14, max_size=14)
 
 
 def model_of(white) -> Posterior:
-    return Posterior(np.array([white]), RARITIES)
+    return Posterior(np.array([white]), RARITIES, LATE_NAMES)
 
 
 def likelihood(attempt: Attempt, white) -> float:
@@ -37,7 +40,8 @@ def by_hand(attempt: Attempt, white) -> float:
     names, total = sorted(attempt.departures), 0.0
     t = np.linspace(-8, 8, 801)
     density = norm.pdf(t) * (t[1] - t[0])
-    s = expit(PRIOR[7] @ [1, white[7]] + PRIOR[8] @ [1, white[8]] * t) * (not attempt.passed)
+    s_0, s_1, s_2 = (PRIOR[n] @ [1, white[n]] for n in (7, 8, 9))
+    hides = {n: expit(s_0 + s_1 * t + s_2 * (n in LATE_NAMES)) for n in NAMES}
     seen = {True: model.tells_find[0, 0], False: model.tells_miss[0, 0]}
     listed = frozenset().union(*attempt.one_of)
     untold = attempt.departures - attempt.found - attempt.missed - listed
@@ -45,8 +49,12 @@ def by_hand(attempt: Attempt, white) -> float:
     finds = {n: expit(model.logits[0, len(NODES) // 2, i] + luck * t) for i, n in enumerate(NAMES)}
     for outcome in product(["found", "known", "unknown"], repeat=len(names)):
         found = {name for name, what in zip(names, outcome) if what == "found"}
-        chances = {n: {"found": finds[n] * (1 - s), "known": finds[n] * s} for n in names}
-        factors = [chances[n].get(what, 1 - finds[n]) for n, what in zip(names, outcome)]
+        factors = []
+        for name, what in zip(names, outcome):
+            hidden = 0 if attempt.passed else hides[name]
+            shares = {"found": 1 - hidden, "known": hidden}
+            chance = finds[name] * shares[what] if what in shares else 1 - finds[name]
+            factors.append(chance)
         chance = np.prod(factors, axis=0) @ density
         passes = 0 if "unknown" in outcome else care
         fits = attempt.found <= found and not attempt.missed & found
@@ -103,7 +111,7 @@ def test_rates_of_a_variant_are_its_probability_to_pass(white):
 def test_order_of_attempts_does_not_matter():
     attempts = [Attempt(VARIANT, False, frozenset("a")), Attempt(VARIANT, True, VARIANT)]
     attempts.append(Attempt(frozenset("d"), False, frozenset(), frozenset("d")))
-    white = [0.3] * 13
+    white = [0.3] * 14
     forwards = Evidence(attempts, NAMES).log_likelihood(model_of(white))
     backwards = Evidence(attempts[::-1], NAMES).log_likelihood(model_of(white))
     np.testing.assert_allclose(forwards[:, ::-1], backwards)
@@ -145,11 +153,12 @@ def test_rarity_is_a_prior_that_attempts_overrule():
 
 
 @pytest.mark.parametrize(
-    "tells_find, tells_miss, hides", [(1, 1, 0), (0, 1, 0), (0.5, 0.2, 0), (0.9, 0.4, 0.3)]
+    "tells_find, tells_miss, hides, hides_late",
+    [(1, 1, 0, 0), (0, 1, 0, 0), (0.5, 0.2, 0, 0), (0.9, 0.4, 0.3, 0.3), (0.9, 0.7, 0.2, 0.9)],
 )
-def test_posterior_recovers_a_known_solver(tells_find, tells_miss, hides):
-    """Also where a diagnosis tells only misses, or few of them, and where what is wrong hides what is known. Three
-    solvers: the errors of one's variants go together."""
+def test_posterior_recovers_a_known_solver(tells_find, tells_miss, hides, hides_late):
+    """Also where a diagnosis tells only misses, or few of them, and where what is wrong hides what is known, and more so
+    what shows later. Three solvers: the errors of one's variants go together."""
     held = []
     for seed in (5, 6, 7):
         rng = np.random.default_rng(seed)
@@ -160,7 +169,11 @@ def test_posterior_recovers_a_known_solver(tells_find, tells_miss, hides):
             found = frozenset(name for name in sorted(variant) if rng.random() < expit(ease[name]))
             passed = found == variant and rng.random() < 0.9
             if not passed:
-                found = frozenset(name for name in sorted(found) if rng.random() >= hides)
+                found = frozenset(
+                    name
+                    for name in sorted(found)
+                    if rng.random() >= (hides_late if name in LATE else hides)
+                )
             told = frozenset(
                 name
                 for name in sorted(variant)
@@ -174,6 +187,14 @@ def test_posterior_recovers_a_known_solver(tells_find, tells_miss, hides):
         assert np.mean(abs(draws.mean(0) - truth)) < 0.08
         assert abs(draws.mean() - np.mean(truth)) < 0.05
     assert np.mean(held) > 0.85
+
+
+def test_late_choices_are_those_that_change_nothing_at_position_0():
+    rng = np.random.default_rng(3)
+    for name in SETTINGS:
+        architecture = with_departures(rng, with_what_it_requires(rng, name, []))
+        traces = build("5eed", 0, architecture)[0]
+        assert shows_at_position_0(name, architecture, traces) == (name not in LATE), name
 
 
 def test_sampling_gives_the_posterior_of_a_normal():
@@ -233,8 +254,6 @@ VARIANTS = candidates(np.random.default_rng(1), 150)
 
 
 def test_candidates_keep_the_rules():
-    from reference.architecture import SETTINGS
-
     for variant in VARIANTS:
         settings_of = {name: SETTINGS[name][1] for name in variant}
         assert not conflicts(Architecture(heads=4, **settings_of))
@@ -266,7 +285,7 @@ def test_too_strong_and_too_weak_are_told(knows):
 def test_a_settled_dataset_is_in_the_band():
     rng = np.random.default_rng(2)
     attempts: list[Attempt] = []
-    while not (told := plan(attempts, VARIANTS)).settled and len(attempts) < 120:
+    while not (told := plan(attempts, VARIANTS)).settled or len(attempts) < 80:
         assert not {attempt.departures for attempt in attempts} & {*told.next}
         for variant in told.next[:8]:
             found = frozenset(name for name in sorted(variant) if rng.random() < 0.7)

@@ -5,6 +5,7 @@ pytest tests/sweeps/test_calibration.py --sweep --count 13 -s      # solvers in 
 A solver finds choice i with probability sigmoid(a + b_i + t). Its mean find rate is uniform in .15 to .93, the standard
 deviation of b_i in .5 to 2, that of t in 0 to 1.2, and the probability that nothing else goes wrong in .7 to 1. What
 is wrong in a failed attempt hides each of the others with a probability that differs between attempts, from 0 to .7.
+What shows after position 0 only is hidden also by a probability that differs between solvers, from 0 to .9.
 Of failed attempts 60% tell all; 20% tell half of it, and of two departures only whether one of them is missed; 20% tell
 nothing. Only solvers count for which at least ten of the variants that can be drawn are in the band.
 """
@@ -35,6 +36,7 @@ class Solver:
     def __init__(self, random: np.random.Generator, correlation: float, untold: float):
         mean, spread = random.uniform(0.15, 0.93), random.uniform(0.5, 2)
         self.luck, self.care = random.uniform(0, 1.2), random.uniform(0.7, 1)
+        self.hides_late = random.uniform(0, 0.9)
         self.random, self.untold, self.attempts = random, untold, list[find_rates.Attempt]()
         own = np.sqrt(1 - correlation**2) * random.normal(size=len(NAMES))
         ease = spread * (correlation * COMMON + own)
@@ -56,6 +58,7 @@ class Solver:
         if found == variant and self.random.random() < self.care:
             return find_rates.Attempt(variant, True, variant)
         found = self.some(found, 1 - self.random.uniform(0, 0.7))
+        found -= self.some(found & find_rates.LATE, self.hides_late)
         missed = self.some(variant - found, 1 - self.untold)
         share = self.random.choice([1, 0.5, 0], p=[0.6, 0.2, 0.2])
         two = frozenset(
