@@ -42,11 +42,12 @@ SHAPING = ("heads", "block", "qk_norm", "sinks", "qkv_bias", "attention_gate")
 EXTENSIONS = ("rope_factor", "llama3_factor", "yarn_factor")
 PATTERN = ("sliding_window", "global_every", "pattern_first")
 VALUES = (
-    ("norm_eps",),
+    ("norm_eps", "embedding_multiplier", "residual_multiplier"),
     ("block", "sinks", "qkv_bias", "attention_gate", "slip"),
     ("v_norm", "qkv_clip", "value_scale"),
-    ("embedding_multiplier", "residual_multiplier"),
+    ("block", "embedding_multiplier", "residual_multiplier"),
     ("gate_up_layout", "activation", "mlp_clamp", "up_offset"),
+    ("block", "qkv_layout", "gate_up_layout"),  # wrong together, neither helps alone
     ("qkv_layout", "v_norm", "heads"),  # last: other heads can look like a slip
 )
 """Groups of choices that are changed together; these show at position 0."""
@@ -273,7 +274,7 @@ class Stage:
             bounds=(low, high),
             method="dogbox",  # trf creeps along narrow valleys
             diff_step=1e-6,
-            ftol=1e-3,
+            ftol=1e-5,
             max_nfev=20,
         )
         return with_values(fit.x)
@@ -299,23 +300,34 @@ def settings_to_try(name: str, state: Reading, stage: Stage) -> list[Any]:
 
 
 def climb(states: list[Reading], stage: Stage, moves: Moves) -> list[Reading]:
-    """Best-first search: from the best state not yet looked at, the best moves, each with a fit."""
+    """Best-first search: of the best state not yet looked at, the best moves, each with a fit."""
     states = stage.best(states)
-    looked_at: set[Reading] = set()
-    tried: Counter = Counter()
-    for _ in range(LOOKS):
-        waiting = [state for state in states if state not in looked_at]
+    starts, looked_at, tried = states[1:], dict[frozenset, float](), Counter[frozenset]()
+    for look in range(LOOKS):
+        reached = {stage.skeleton(state): stage.loss(state) for state in states}
+        waiting = [  # again if it fits better since
+            state
+            for state, (skeleton, loss) in zip(states, reached.items())
+            if loss < 0.9 * looked_at.get(skeleton, np.inf)
+        ]
         if stage.solves(states[0]) or not waiting:
             break
-        looked_at.add(waiting[0])
+        here = waiting[0]
+        if look % 3 == 2 and starts:  # none is left out for what came of the best
+            here = starts.pop(0)
+        looked_at[stage.skeleton(here)] = stage.loss(here)
         near: list[Reading] = []
         for names in moves:
-            made = neighbours(waiting[0], names, stage)
-            near += stage.best(one for one in made if tried[stage.skeleton(one)] < TRIES)[:FITS]
+            made = []
+            for other in neighbours(here, names, stage):
+                skeleton = stage.skeleton(other)
+                if tried[skeleton] < TRIES or stage.loss(other) < reached.get(skeleton, 0):
+                    made.append(other)
+            near += stage.best(made)[:FITS]
         near = stage.best(near)
         tried.update(map(stage.skeleton, near))
         # the state itself goes on where its fit stopped
-        states = stage.best([*states, *map(stage.fitted, [waiting[0], *near])])
+        states = stage.best([*states, *map(stage.fitted, [here, *near])])
     return states
 
 
