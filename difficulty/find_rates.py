@@ -52,7 +52,7 @@ PRIOR: Final = np.array(
         (0.0, 0.8),  # luck, of either sign
         (1.8, 1.0),  # care; of this and the next ones the logits
         (2.2, 0.5),  # f: of tests/unfinished, 64 of 73 finds are told
-        (0.0, 1.2),  # m: 11 of their 38 misses
+        (0.0, 1.2),  # m: 8 of their 38 misses
         (-1.0, 1.5),  # s_0
         (0.0, 1.5),  # s_1, of either sign
         (1.0, 1.5),  # s_2

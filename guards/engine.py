@@ -2,8 +2,8 @@
 
 The exit code tells. 1 is a docker command that did not reach its engine, 255 one that lost it on the way, a negative
 one a docker command that the host killed. The shell around the harness, which the agent cannot trace, turns the
-port's own codes into 2, so that nothing in the sandbox can imitate these. A sandbox that is dead by then was killed by
-the agent.
+port's own codes into 2, so that nothing in the sandbox can imitate these. But an engine answers with 1, too, while a
+container dies. So it is asked again: a sandbox that is dead by then was killed by the agent.
 """
 
 from inspect_ai.log import transcript
@@ -12,6 +12,7 @@ from inspect_ai.util import ExecResult, OutputLimitExceededError, SandboxUnavail
 
 BROKEN_BY_AGENT = (SandboxUnavailableError, PermissionError, OutputLimitExceededError)
 """A sandbox that is dead, closed to new processes, or flooded with output."""
+TRIES = 3
 SHELL = """
 exec 3<&0
 python -I -c "$0" <&3 3<&- &
@@ -26,12 +27,13 @@ async def execute(source: str, seconds: int, job: bytes) -> ExecResult[str]:
     """Runs a Python source. TimeoutError, BROKEN_BY_AGENT: the submission's fault. RuntimeError: the engine's or the
     host's."""
     command = ["sh", "-c", SHELL, source]
-    ran = await sandbox().exec(
-        command, job, timeout=seconds, timeout_retry=False, concurrency=False
-    )
-    if ran.returncode in (1, 255) or ran.returncode < 0:
-        raise RuntimeError(f"the sandbox's engine failed: {ran.stderr or ran.returncode}")
-    return ran
+    for _ in range(TRIES):
+        ran = await sandbox().exec(
+            command, job, timeout=seconds, timeout_retry=False, concurrency=False
+        )
+        if ran.returncode >= 0 and ran.returncode not in (1, 255):
+            return ran
+    raise RuntimeError(f"the sandbox's engine failed: {ran.stderr or ran.returncode}")
 
 
 def raise_if_never_begun(state: TaskState) -> None:

@@ -30,16 +30,17 @@ def unbreakable(tool: Tool) -> Tool:
 @agent
 def answers() -> Agent:
     """The model's next message. Lone surrogates, which neither log nor service takes, are U+FFFD. A
-    message that the client cannot read (arguments that are no JSON) is a refusal; three end it."""
+    message that cannot be read (arguments that are no JSON, NaN, nested too deep) is a refusal; three end it."""
 
     async def execute(state: AgentState, tools: list[Tool]) -> AgentState:
         try:
             output = await get_model().generate(state.messages, tools)
+            text = json.dumps(output.model_dump(), ensure_ascii=False, allow_nan=False)
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            state.output = ModelOutput.model_validate_json(text)
         except ValueError as error:
             said = f"(a message that could not be read: {error})"[:2000]
-            output = ModelOutput.from_content(str(get_model()), said, "content_filter")
-        text = json.dumps(output.model_dump(), ensure_ascii=False).encode("utf-16", "surrogatepass")
-        state.output = ModelOutput.model_validate_json(text.decode("utf-16", "replace"))
+            state.output = ModelOutput.from_content(str(get_model()), said, "content_filter")
         state.messages.append(state.output.message)
         return state
 

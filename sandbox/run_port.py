@@ -11,10 +11,10 @@ import sys
 
 
 def tell(word, value):
-    print(word, value.hex(), file=host, flush=True)
+    host.write(f"{word} {value.hex()}\n")  # not print, which a port may replace
 
 
-host = os.fdopen(os.dup(1), "w")
+host = os.fdopen(os.dup(1), "w", 1)  # line by line
 os.dup2(2, 1)  # what the port prints is no answer
 
 import numpy as np  # noqa: E402
@@ -26,7 +26,7 @@ if not os.path.isfile("model.py"):
     sys.exit()
 tell("source", np.fromfile("model.py", np.uint8, 1_000_000).tobytes())
 # only now: a numpy.py beside model.py is not NumPy; and no .pyc: it may be that of an older model.py
-sys.path, sys.pycache_prefix = ["", *sys.path], "/dev/null"
+sys.path, sys.pycache_prefix = [os.getcwd(), *sys.path], "/dev/null"
 import model  # noqa: E402
 
 try:

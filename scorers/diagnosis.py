@@ -23,8 +23,10 @@ from reference.variant import Call
 from scorers.reader import SIZES, Evidence, Reader, innermost, silenced_calls
 from variants.certificate import TOLERANCE
 
-SECONDS = 20
-"""After these the diagnosis is left out. The grade waits no longer. Each search may take a sixth of them, of its own CPU."""
+SECONDS = 10
+"""After these the diagnosis is left out. The grade waits no longer."""
+SECONDS_OF_A_SEARCH = SECONDS / 6
+"""Of its own CPU."""
 WORKERS = CapacityLimiter(max(1, (os.cpu_count() or 2) // 2))
 """Diagnoses at once: half of the cores stay free for other samples."""
 ROOT = Path(__file__).parents[1]
@@ -69,7 +71,7 @@ async def diagnose(
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
         try:
             evidence = {"all": [*zip(calls, split(logits, calls))], **await ask(asked, run_port)}
-            job = pickle.dumps((architecture, evidence, SECONDS / 6))
+            job = pickle.dumps((architecture, evidence, SECONDS_OF_A_SEARCH))
             async with WORKERS:
                 worker = await run_process(command, input=job, cwd=ROOT, env=environment)
             return Diagnosis(**json.loads(worker.stdout))

@@ -23,6 +23,7 @@ from scorers.pass_rate import pass_rate
 from variants.certificate import TOLERANCE
 
 SECONDS = 180  # for the process that makes all calls
+TOLD = "^(source|logits|no_file|bad_output) ((?:[0-9a-f]{2})*+)$"
 HARNESS = (Path(__file__).parents[1] / "sandbox/run_port.py").read_text(encoding="utf-8")
 
 
@@ -45,7 +46,7 @@ async def run_port(calls: list[Call]) -> Outcome:
         return Outcome("timeout", f"not done after {SECONDS} seconds")
     except BROKEN_BY_AGENT as error:
         return Outcome("crashed", str(error)[-2000:])
-    lines = re.findall("^([a-z_]+) ((?:[0-9a-f]{2})*+)$", ran.stdout, re.MULTILINE)
+    lines = re.findall(TOLD, ran.stdout, re.MULTILINE)
     told = {word: bytes.fromhex(value) for word, value in lines}
     source = told.get("source", b"").decode(errors="replace")
     answers = told.get("logits", b"")

@@ -30,16 +30,24 @@ from tests.messages_api import MessagesAPI
 NO_ENGINE = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock."
 FAILING = {"grading": "bad_output", "staging": "base64"}
 """Which call fails -> a word among its arguments."""
+AT_ONCE = {  # what happens before the first call of the grade fails -> the score
+    "nothing": ("true", 1),
+    "the container dies": (
+        "{docker} kill $({docker} ps -q --filter name=$(echo $* | grep -o 'inspect-[^ ]*' | head -1))",
+        0,
+    ),
+}
 FAILS_ON = """#!/bin/sh
-case "$*" in *{word}*) echo "{error}" >&2; exit 1 ;; esac
+case "$*" in *{word}*) if {condition}; then echo "{error}" >&2; exit 1; fi ;; esac
 exec {docker} "$@"
 """
 
 
-def engine_that_fails_on(word: str, folder) -> str:
+def engine_that_fails_on(word: str, folder, condition: str = "true") -> str:
     """A PATH with a docker command that does not find its engine if the word is among its arguments."""
     folder.mkdir()
-    text = FAILS_ON.format(word=word, error=NO_ENGINE, docker=shutil.which("docker"))
+    text = FAILS_ON.replace("{condition}", condition)
+    text = text.format(word=word, error=NO_ENGINE, docker=shutil.which("docker"), folder=folder)
     (folder / "docker").write_text(text)
     (folder / "docker").chmod(0o755)
     return f"{folder}:{os.environ['PATH']}"
@@ -75,6 +83,21 @@ def test_an_engine_that_fails_once(name, engine_runs):
     sample, again = engine_runs[name]
     assert NO_ENGINE in sample.error.message and not sample.scores
     assert score(again).value == 1 and not again.error
+
+
+@pytest.mark.parametrize("before", AT_ONCE)
+def test_a_call_of_the_grade_that_fails_once(before, docker, tmp_path):
+    """It is made again. A container that was dying is dead by then, and the agent's fault."""
+    action, value = AT_ONCE[before]
+    condition = f"mkdir {{folder}}/failed 2>/dev/null && {action}"
+    path = engine_that_fails_on("bad_output", tmp_path / "bin", condition)
+    with MessagesAPI([write({"model.py": RIGHT}), SUBMIT]) as api:
+        settings = {"ANTHROPIC_BASE_URL": api.url, "PATH": path}
+        run = start(tmp_path / "logs", "--sample-id", ROW["id"], **settings)
+        output = run.communicate(timeout=300)[0]
+    assert (tmp_path / "bin/failed").exists(), output
+    (sample,) = the_log(tmp_path / "logs").samples
+    assert score(sample).value == value and not sample.error
 
 
 def test_scoring_without_a_sandbox(tmp_path):

@@ -6,7 +6,7 @@ Ports with 1 to 3 mistakes, of fresh variants with 1, 2, 4 and 8 departures: a d
 with a value of no menu, or one added; then the mistakes that porters are known for, alone and beside another mistake.
 named: all mistakes are, or the port as it is told computes the same. wrongly: something is told that the port has right
 or does not do. What makes no difference is no mistake. Last come the ports of tests/unfinished, against what was read
-from their sources.
+from their sources. The searches have the time that they have when a grade waits.
 """
 
 import json
@@ -21,7 +21,7 @@ from identification.search import EXACT
 from reference.architecture import SETTINGS, Architecture, departures
 from reference.rows import Row, load
 from reference.variant import Call, build
-from scorers.diagnosis import Diagnosis, explain
+from scorers.diagnosis import SECONDS_OF_A_SEARCH, Diagnosis, explain
 from scorers.reader import silenced_calls
 from tests.sweeps.conftest import in_parallel
 from variants.certificate import TOLERANCE
@@ -87,7 +87,7 @@ def diagnosed(original: Architecture, calls: list[Call], port) -> Diagnosis:
     evidence: dict[str, list] = {}
     for part, call in [*(("all", call) for call in calls), *silenced_calls(original, calls)]:
         evidence.setdefault(part, []).append((call, port(call.weights, call.tokens)))
-    return explain(original, evidence)
+    return explain(original, evidence, SECONDS_OF_A_SEARCH)
 
 
 def made_port(job: tuple[int, int, str]) -> dict:
