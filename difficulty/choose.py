@@ -18,7 +18,7 @@ LADDER: Final = (1, 2, 4, 8)  # departures in the pilot
 PILOT: Final = 8  # its attempts
 MOST_DEPARTURES: Final = 12
 ROUND: Final = 8  # attempts between two fits
-LEAST, MOST = 10, 12  # variants of a dataset
+SIZE: Final = 10  # variants of a dataset
 CERTAIN: Final = 0.99  # least probability that the mean rate of the dataset is in the band
 SHARE: Final = 0.9  # least share of the variants that are expected in the band
 HOPELESS: Final = 0.02  # least probability that so many are in the band; below, the search ends
@@ -30,7 +30,7 @@ class Plan:
     """What the attempts say to do."""
 
     posterior: Posterior
-    dataset: list[Variant]  # likelier in the band than out; if too few are, the likeliest LEAST
+    dataset: list[Variant]  # the likeliest to be in the band
     rates: np.ndarray  # draws of the pass rate of the dataset, the mean of its variants
     settled: bool  # the dataset is good enough
     hopeless: bool  # too few of all variants are in the band
@@ -42,7 +42,7 @@ def in_band(rates: np.ndarray, band: tuple[float, float] = BAND) -> np.ndarray:
     return (band[0] <= rates) & (rates <= band[1])
 
 
-def candidates(random: np.random.Generator, count: int = 400) -> list[Variant]:
+def candidates(random: np.random.Generator, count: int = 1000) -> list[Variant]:
     """Variants as they are drawn, with 1 to 12 departures, easy and hard ones evenly."""
     sizes = random.integers(1, MOST_DEPARTURES + 1, count)
     drawn = [departures(draw_architecture(random, int(size))) for size in sizes]
@@ -62,11 +62,10 @@ def plan(
     off = abs(rates.mean(0) - np.mean(band))  # decides where no chance does
     ranking = np.lexsort((off, -chances))
 
-    likely = int((chances > 0.5).sum())
-    chosen = ranking[: np.clip(likely, LEAST, MOST)]
+    chosen = ranking[:SIZE]
     mean_rates = rates[:, chosen].mean(1)
     sure = in_band(mean_rates, band).mean() >= CERTAIN and chances[chosen].mean() >= SHARE
-    enough = inside.sum(1) >= LEAST
+    enough = inside.sum(1) >= SIZE
 
     following = [variants[n] for n in ranking if variants[n] not in tried]
     if len(attempts) < PILOT:  # one of each rung in turn, and then the others
@@ -77,7 +76,7 @@ def plan(
         posterior,
         dataset=[variants[n] for n in chosen],
         rates=mean_rates,
-        settled=bool(sure and likely >= LEAST),
+        settled=bool(sure and (chances[chosen] > 0.5).all()),
         hopeless=bool(len(attempts) >= PILOT and enough.mean() < HOPELESS),
         next=following,
     )

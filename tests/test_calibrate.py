@@ -18,7 +18,7 @@ from inspect_ai.log import list_eval_logs, read_eval_log_samples
 
 from calibrate import affordable
 from difficulty.band import BAND
-from difficulty.choose import LEAST
+from difficulty.choose import SIZE
 from tests.finder import find_rate
 from tests.harness import SUBMIT, WRONG, containers_and_networks, write
 from tests.messages_api import Hold, MessagesAPI
@@ -74,7 +74,7 @@ def test_from_a_model_to_a_dataset_in_the_band(tmp_path):
 
     number, _, low, high = map(int, SENTENCE.search(output).groups())
     rows = dataset(tmp_path)
-    assert len(rows) == number >= LEAST
+    assert len(rows) == number == SIZE
     finds = [[find_rate(n, 0.7, 1) for n in row["architecture"] if n != "heads"] for row in rows]
     rate = float(np.mean([np.prod(rates) for rates in finds]))
     assert BAND[0] <= rate <= BAND[1]

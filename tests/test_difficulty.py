@@ -10,7 +10,7 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from difficulty.band import BAND, interval
-from difficulty.choose import HOPELESS, LADDER, LEAST, MOST, PILOT, candidates, in_band, near, plan
+from difficulty.choose import HOPELESS, LADDER, PILOT, SIZE, candidates, in_band, near, plan
 from difficulty.find_rates import LATE, NODES, PRIOR, Attempt, Evidence, Posterior, fit
 from difficulty.sampling import posterior_draws
 from reference.architecture import RARITY, SETTINGS, Architecture
@@ -277,7 +277,7 @@ def test_too_strong_and_too_weak_are_told(knows):
     assert told.hopeless and not told.settled
     assert {*told.next} == {*VARIANTS} - {attempt.departures for attempt in attempts}
     sizes = [len(variant) for variant in told.dataset]
-    assert len(sizes) == LEAST and (np.mean(sizes) > 9 if knows else np.mean(sizes) < 2)
+    assert len(sizes) == SIZE and (np.mean(sizes) > 9 if knows else np.mean(sizes) < 2)
     assert told.rates.mean() > BAND[1] if knows else told.rates.mean() < BAND[0]
     assert HOPELESS > 0
 
@@ -290,7 +290,7 @@ def test_a_settled_dataset_is_in_the_band():
         for variant in told.next[:8]:
             found = frozenset(name for name in sorted(variant) if rng.random() < 0.7)
             attempts.append(Attempt(variant, found == variant, found, variant - found))
-    assert told.settled and LEAST <= len(told.dataset) <= MOST
+    assert told.settled and len(told.dataset) == SIZE
     truth = np.array([0.7 ** len(variant) for variant in told.dataset])
     assert in_band(truth).mean() >= 0.7 and in_band(truth.mean())
     for rate in (0.2, 0.6):

@@ -20,7 +20,7 @@ from scipy.stats import binomtest, zscore
 
 from difficulty import find_rates
 from difficulty.band import interval
-from difficulty.choose import LEAST, MOST, ROUND, Variant, candidates, in_band, plan
+from difficulty.choose import ROUND, SIZE, Variant, candidates, in_band, plan
 from reference.architecture import RARITY
 from tests.sweeps.conftest import in_parallel
 
@@ -84,7 +84,7 @@ def by_rung(solver: Solver, variants: list[Variant], budget: int):
     rungs = {size: [variant for variant in variants if len(variant) == size] for size in RUNGS}
     passed = {n: sum(solver.attempt(v).passed for v in rungs[n][:tries]) for n in RUNGS}
     best = min(RUNGS, key=lambda size: abs(passed[size] / tries - 0.25))
-    return rungs[best][-MOST:], interval(passed[best], tries)
+    return rungs[best][-SIZE:], interval(passed[best], tries)
 
 
 def by_trying(solver: Solver, variants: list[Variant], budget: int):
@@ -112,7 +112,7 @@ def calibrate(job: tuple[str, int]) -> list[dict]:
     random = np.random.default_rng([[*CASES].index(case), seed])
     variants = candidates(random)
     solver = Solver(random, correlation, untold)
-    if sum(in_band(np.array([solver.rate(variant) for variant in variants]))) < LEAST:
+    if sum(in_band(np.array([solver.rate(variant) for variant in variants]))) < SIZE:
         return []
     results = []
     for budget in (20, 40, 80):
