@@ -11,11 +11,9 @@ and with probability `care` nothing else goes wrong. An attempt passes if all of
 This is the Rasch model of item response theory (Rasch 1960), with departures as items and a random effect of the
 attempt. The ease of a choice is what its rarity lets expect, plus a spread: ease_i = slope * rarity_i + spread * z_i.
 
-An attempt that fails finds i if it knows i and is not kept from it by what is wrong already, with probability
-q_i = p_i (1 - s_i): one departure that is missed can hide the next. Without s, a solver that stops at its first mistake
-would seem to know little. As this depends on which one it is, s_i(t) = sigmoid(s_0 + s_1 t / luck + s_2 late_i) differs
-between attempts. late_i is 1 for what shows after position 0 only: who works from there on gets to it last. Given t, an
-attempt contributes
+An attempt that fails shows i with probability q_i = p_i (1 - s_i): a mistake can hide what is known. Without s, a solver
+that stops at its first mistake would seem to know little. s_i(t) = sigmoid(s_0 + s_1 t / luck + s_2 late_i) differs between
+attempts, and is higher for choices that show after position 0 only (late_i = 1). Given t, an attempt contributes
     product of p_i over D, times care, if it passes;
     A - care * B, if it fails: what is told, less the share of it where all was known and nothing else was wrong.
 A is the product of what the diagnosis tells of the departures; in B all of them were known:
@@ -50,9 +48,9 @@ PRIOR: Final = np.array(
         (0.5, 0.8),  # slope
         (0.0, 0.5),  # log of spread
         (0.0, 0.8),  # luck, of either sign
-        (1.8, 1.0),  # care; of this and the next ones the logits
-        (2.2, 0.5),  # f: of tests/unfinished, 64 of 73 finds are told
-        (0.0, 1.2),  # m: 8 of their 38 misses
+        (1.8, 1.0),  # logit of care
+        (2.2, 0.5),  # of f: 64 of 73 finds are told of tests/unfinished
+        (0.0, 1.2),  # of m: 8 of their 38 misses, and most of random ports
         (-1.0, 1.5),  # s_0
         (0.0, 1.5),  # s_1, of either sign
         (1.0, 1.5),  # s_2
@@ -67,7 +65,7 @@ LATE: Final = frozenset(
         *("global_every", "pattern_first", "local_theta"),
     }
 )
-"""The choices that change nothing at position 0, where the query sees one key and nothing turns."""
+"""The choices that change nothing at position 0, where (but for sinks) the query sees one key and nothing turns."""
 NODES, WEIGHTS = hermegauss(5)  # E_t[f(t)] = sum of WEIGHTS * f(luck * NODES), Gauss-Hermite
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
 

@@ -1,7 +1,7 @@
 """Tells a fault of the engine or the host, which raises, from the submission's, which scores 0.
 
-The exit code tells. 1 is a docker command that did not reach its engine, 255 one that lost it on the way, a negative
-one a docker command that the host killed. The shell around the harness, which the agent cannot trace, turns the
+The exit code tells. 1: docker did not reach its engine. 255: it lost it on the way. Negative: the host killed the docker
+command. The shell around the harness, which the agent cannot trace, turns the
 port's own codes into 2, so that nothing in the sandbox can imitate these. But an engine answers with 1, too, while a
 container dies. So it is asked again: a sandbox that is dead by then was killed by the agent.
 """
@@ -37,7 +37,7 @@ async def execute(source: str, seconds: int, job: bytes) -> ExecResult[str]:
 
 
 def raise_if_never_begun(state: TaskState) -> None:
-    """RuntimeError: it was refused, or ended by an error before the agent's first answer."""
+    """RuntimeError: the sample was refused, or ended by an error before the agent's first answer."""
     if "refused" in state.store:
         raise RuntimeError(state.store.get("refused"))
     broken = [event.error.message for event in transcript().events if event.event == "error"]

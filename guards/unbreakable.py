@@ -1,4 +1,4 @@
-"""Nothing that a model says ends its sample or the run: it is told what was wrong, and goes on."""
+"""Nothing that a model says breaks its sample or the run: it is told what was wrong, and goes on."""
 
 import json
 from functools import wraps
@@ -11,8 +11,7 @@ SECONDS = 300  # for a tool call
 
 
 def unbreakable(tool: Tool) -> Tool:
-    """The tool, one call at a time, every exception of which the model is told. Inspect tells only
-    some: a command that is longer than the host's limit, for one, would end the sample."""
+    """The tool, one call at a time; the model is told every exception. Inspect tells only some: a command that is longer than the host's limit, for one, would end the sample."""
 
     @wraps(tool)
     async def execute(**arguments):
@@ -30,7 +29,7 @@ def unbreakable(tool: Tool) -> Tool:
 @agent
 def answers() -> Agent:
     """The model's next message. Lone surrogates, which neither log nor service takes, are U+FFFD. A
-    message that cannot be read (arguments that are no JSON, NaN, nested too deep) is a refusal; three end it."""
+    message that cannot be read (arguments that are no JSON, NaN, nested too deep) is a refusal; three in a row end the attempt."""
 
     async def execute(state: AgentState, tools: list[Tool]) -> AgentState:
         try:

@@ -1,12 +1,11 @@
 """From weights, tokens and logits to the architecture that computes them, stage by stage.
 
-recover() starts from nothing, with what the task's files show. identify() starts from the
-original and reads off what a failing port computes, from its answers to the graded calls or
+recover() starts from the task's files alone. identify() starts from the original and reads off what a failing port computes, from its answers to the graded calls or
 to those with parts set to zero.
 
 The last norm and softcap are settled alone, because the unembedding can be inverted. Then come
-the choices that show at position 0, where nothing turns, no window closes and a score alone means
-nothing; then those that show within 5 positions, and those that need 48.
+the choices that show at position 0, where nothing turns, no window closes and, but for sinks, a score
+alone means nothing; then those that show within 5 positions, and those that need 48.
 """
 
 import time
@@ -114,7 +113,7 @@ def identify(
     seconds: float = np.inf,
 ) -> Reading | None:
     """What a port computes that answers the calls with these logits; None if nothing is found in so
-    many seconds of this process. settled: choices that the port is known to have as the original does."""
+    many seconds of CPU time. settled: choices that the port is known to have as the original does."""
     menu = {name: [*coarse(name), *OTHERS.get(name, ())] for name in SETTINGS}
     for name in departures(original).keys() & FITTED:
         value = getattr(original, name)
@@ -289,7 +288,7 @@ def neighbours(state: Reading, names: tuple[str, ...], stage: Stage) -> Iterator
 
 
 def settings_to_try(name: str, state: Reading, stage: Stage) -> list[Any]:
-    """Its own, and those of the menu; where no window closes, one shows which layers have one."""
+    """Its own, and those of the menu; where no window can close yet, one setting stands for all."""
     own, settings = getattr(state, name), stage.menu[name]
     if name in ("sliding_window", "temperature_interval"):
         length = max(call.tokens.shape[1] for call in stage.calls)

@@ -96,9 +96,9 @@ def by_trying(solver: Solver, variants: list[Variant], budget: int):
 
 
 CASES = {  # the rule; the correlation of b_i and rarity; the share of misses that are not told
-    "calibrate.py, rarity says half": (calibrated, 0.5, 0),
-    "calibrate.py, rarity says nothing": (calibrated, 0, 0),
-    "calibrate.py, rarity turned round": (calibrated, -0.5, 0),
+    "calibrate.py, correlation 0.5": (calibrated, 0.5, 0),
+    "calibrate.py, correlation 0": (calibrated, 0, 0),
+    "calibrate.py, correlation -0.5": (calibrated, -0.5, 0),
     "calibrate.py, half of the misses untold": (calibrated, 0.5, 0.5),
     "a rung by its rate": (by_rung, 0.5, 0),
     "each variant tried 8 times": (by_trying, 0.5, 0),

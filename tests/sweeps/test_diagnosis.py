@@ -153,7 +153,7 @@ def unfinished(number: int) -> dict:
     against += [names for names in told.one_of if {by_hand[n] for n in names} == {"found"}]
     return {
         "port": number,
-        "reason": told.reason,
+        "reason": told.sentence.partition(";")[0],
         "departures": row.departures,
         "settled": len(settled),
         "finds": len(has),
