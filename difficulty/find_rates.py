@@ -49,8 +49,8 @@ PRIOR: Final = np.array(
         (0.0, 0.5),  # log of spread
         (0.0, 0.8),  # luck, of either sign
         (1.8, 1.0),  # logit of care
-        (2.2, 0.5),  # of f: 64 of 73 finds are told of tests/unfinished
-        (0.0, 1.2),  # of m: 8 of their 38 misses, and most of random ports
+        (2.2, 0.5),  # logit of f: of tests/unfinished, 64 of 73 finds are told
+        (0.0, 1.2),  # logit of m: 8 of their 38 misses are, but most of random ports
         (-1.0, 1.5),  # s_0
         (0.0, 1.5),  # s_1, of either sign
         (1.0, 1.5),  # s_2

@@ -1,9 +1,9 @@
 """Tells a fault of the engine or the host, which raises, from the submission's, which scores 0.
 
 The exit code tells. 1: docker did not reach its engine. 255: it lost it on the way. Negative: the host killed the docker
-command. The shell around the harness, which the agent cannot trace, turns the
-port's own codes into 2, so that nothing in the sandbox can imitate these. But an engine answers with 1, too, while a
-container dies. So it is asked again: a sandbox that is dead by then was killed by the agent.
+command. The shell around the harness, which the agent cannot trace, turns the port's own codes into 2, so that nothing in
+the sandbox can imitate these. But an engine answers with 1, too, while a container dies. So it is asked again: a sandbox
+that is dead by then was killed by the agent.
 """
 
 from inspect_ai.log import transcript
@@ -12,7 +12,7 @@ from inspect_ai.util import ExecResult, OutputLimitExceededError, SandboxUnavail
 
 BROKEN_BY_AGENT = (SandboxUnavailableError, PermissionError, OutputLimitExceededError)
 """A sandbox that is dead, closed to new processes, or flooded with output."""
-TRIES = 3
+TRIES = 3  # calls of an engine that seems to fail
 SHELL = """
 exec 3<&0
 python -I -c "$0" <&3 3<&- &

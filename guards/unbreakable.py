@@ -11,7 +11,8 @@ SECONDS = 300  # for a tool call
 
 
 def unbreakable(tool: Tool) -> Tool:
-    """The tool, one call at a time; the model is told every exception. Inspect tells only some: a command that is longer than the host's limit, for one, would end the sample."""
+    """The tool, one call at a time; the model is told every exception. Inspect tells only some: a
+    command that is longer than the host's limit, for one, would end the sample."""
 
     @wraps(tool)
     async def execute(**arguments):
@@ -29,7 +30,8 @@ def unbreakable(tool: Tool) -> Tool:
 @agent
 def answers() -> Agent:
     """The model's next message. Lone surrogates, which neither log nor service takes, are U+FFFD. A
-    message that cannot be read (arguments that are no JSON, NaN, nested too deep) is a refusal; three in a row end the attempt."""
+    message that cannot be read (arguments that are no JSON, NaN, nested too deep) is a refusal;
+    three in a row end the attempt."""
 
     async def execute(state: AgentState, tools: list[Tool]) -> AgentState:
         try:

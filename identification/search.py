@@ -1,11 +1,12 @@
 """From weights, tokens and logits to the architecture that computes them, stage by stage.
 
-recover() starts from the task's files alone. identify() starts from the original and reads off what a failing port computes, from its answers to the graded calls or
-to those with parts set to zero.
+recover() starts from the task's files alone. identify() starts from the original and reads off
+what a failing port computes, from its answers to the graded calls or to those with parts set to
+zero.
 
 The last norm and softcap are settled alone, because the unembedding can be inverted. Then come
-the choices that show at position 0, where nothing turns, no window closes and, but for sinks, a score
-alone means nothing; then those that show within 5 positions, and those that need 48.
+the choices that show at position 0, where nothing turns, no window closes and, but for sinks, a
+score alone means nothing; then those that show within 5 positions, and those that need 48.
 """
 
 import time
@@ -304,10 +305,10 @@ def climb(states: list[Reading], stage: Stage, moves: Moves) -> list[Reading]:
     starts, looked_at, tried = states[1:], dict[frozenset, float](), Counter[frozenset]()
     for look in range(LOOKS):
         reached = {stage.skeleton(state): stage.loss(state) for state in states}
-        waiting = [  # again if it fits better since
+        waiting = [  # also those that fit better than when they were looked at
             state
-            for state, (skeleton, loss) in zip(states, reached.items())
-            if loss < 0.9 * looked_at.get(skeleton, np.inf)
+            for state in states
+            if stage.loss(state) < 0.9 * looked_at.get(stage.skeleton(state), np.inf)
         ]
         if stage.solves(states[0]) or not waiting:
             break

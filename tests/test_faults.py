@@ -30,13 +30,9 @@ from tests.messages_api import MessagesAPI
 NO_ENGINE = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock."
 FAILING = {"grading": "bad_output", "staging": "base64"}
 """Which call fails -> a word among its arguments."""
-AT_ONCE = {  # what happens before the first call of the grade fails -> the score
-    "nothing": ("true", 1),
-    "the container dies": (
-        "{docker} kill $({docker} ps -q --filter name=$(echo $* | grep -o 'inspect-[^ ]*' | head -1))",
-        0,
-    ),
-}
+KILL = "docker kill $(docker ps -q --filter name=$(echo $* | grep -o 'inspect-[^ ]*' | head -1))"
+AT_ONCE = {"nothing": ("true", 1), "the container dies": (KILL, 0)}
+"""What happens before the first call of the grade fails -> a command for it, the score."""
 FAILS_ON = """#!/bin/sh
 case "$*" in *{word}*) if {condition}; then echo "{error}" >&2; exit 1; fi ;; esac
 exec {docker} "$@"
@@ -44,10 +40,11 @@ exec {docker} "$@"
 
 
 def engine_that_fails_on(word: str, folder, condition: str = "true") -> str:
-    """A PATH with a docker command that does not find its engine if the word is among its arguments."""
+    """A PATH with a docker command that does not find its engine if the word is among its arguments,
+    and a condition holds."""
     folder.mkdir()
-    text = FAILS_ON.replace("{condition}", condition)
-    text = text.format(word=word, error=NO_ENGINE, docker=shutil.which("docker"), folder=folder)
+    docker = shutil.which("docker")
+    text = FAILS_ON.format(word=word, condition=condition, error=NO_ENGINE, docker=docker)
     (folder / "docker").write_text(text)
     (folder / "docker").chmod(0o755)
     return f"{folder}:{os.environ['PATH']}"
@@ -89,13 +86,13 @@ def test_an_engine_that_fails_once(name, engine_runs):
 def test_a_call_of_the_grade_that_fails_once(before, docker, tmp_path):
     """It is made again. A container that was dying is dead by then, and the agent's fault."""
     action, value = AT_ONCE[before]
-    condition = f"mkdir {{folder}}/failed 2>/dev/null && {action}"
+    condition = f"mkdir {tmp_path}/failed 2>/dev/null && {action}"
     path = engine_that_fails_on("bad_output", tmp_path / "bin", condition)
     with MessagesAPI([write({"model.py": RIGHT}), SUBMIT]) as api:
         settings = {"ANTHROPIC_BASE_URL": api.url, "PATH": path}
         run = start(tmp_path / "logs", "--sample-id", ROW["id"], **settings)
         output = run.communicate(timeout=300)[0]
-    assert (tmp_path / "bin/failed").exists(), output
+    assert (tmp_path / "failed").exists(), output
     (sample,) = the_log(tmp_path / "logs").samples
     assert score(sample).value == value and not sample.error
 

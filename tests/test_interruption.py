@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from inspect_ai.log import EvalLog, ProvenanceData, invalidate_samples, write_eval_log
+from inspect_ai.scorer import Score
 
 from tests.harness import (
     RIGHT,
@@ -134,11 +135,15 @@ def test_one_at_a_time_or_two(runs):
     def scores(log: EvalLog) -> dict:
         return {sample.id: score(sample) for sample in log.samples}
 
+    def worst_error(of: Score) -> str:
+        return of.explanation.partition(": ")[2].partition(";")[0]
+
     first, second = scores(runs.stopped.retried), scores(runs.killed.retried)
     for row in ROWS:
         one, other = first[row["id"]], second[row["id"]]
         assert one.value == other.value
         assert one.metadata["source"] == other.metadata["source"]
+        assert worst_error(one) == worst_error(other)
         if "wrong_logits" not in (one.answer, other.answer):
             assert one.explanation == other.explanation
             assert one.metadata == other.metadata
