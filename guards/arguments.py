@@ -1,13 +1,16 @@
-"""The task's arguments: the dataset and its rows that run; or one line that says what is wrong."""
+"""What `inspect eval` is asked for: the dataset and its rows that run; or one line that says what is wrong."""
 
 from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
 
+from click import get_current_context
 from inspect_ai import list_tasks
 from inspect_ai._util.error import PrerequisiteError  # the only error that Inspect prints as a line
+from inspect_ai.model import get_model
 from pydantic import Field, TypeAdapter, ValidationError
 
+from guards.isolation import NO_SERVICE, REFUSAL
 from reference.rows import Row, load
 
 ROOT = Path(__file__).parents[1]
@@ -16,9 +19,25 @@ START = signature(list_tasks).parameters["root_dir"].default
 ROWS = TypeAdapter(Annotated[list[Row], Field(min_length=1)])
 
 
+def refuse_what_cannot_run() -> None:
+    """PrerequisiteError, before anything runs: no model, or a language model in the local sandbox."""
+    context = get_current_context(silent=True)
+    asked = context.params if context else {}
+    if "model" not in asked:  # not a command that evaluates
+        return
+    model = str(get_model())
+    if model.startswith("none/") and not (asked["model"] or asked["solver"]):
+        raise PrerequisiteError("no model: add --model anthropic/claude-haiku-4-5, or another one")
+    models = [model, *(role.partition("=")[2] for role in asked["model_role"])]
+    acts = any(not name.startswith(NO_SERVICE) for name in models)
+    if acts and str(asked["sandbox"]).startswith("local"):
+        raise PrerequisiteError(REFUSAL)
+
+
 def chosen_rows(dataset: Any, departures: Any) -> tuple[Path, list[Row]]:
     """The file that is read, from the working directory or else from this repository; and its rows:
     all, or those with so many departures, 4 or [2, 4] or "2,4"."""
+    refuse_what_cannot_run()
     folder = START if Path.cwd() == ROOT else Path.cwd()
     places = [folder / Path(str(dataset)).expanduser(), ROOT / str(dataset)]
     path = next(filter(Path.is_file, places), None)

@@ -5,6 +5,8 @@ from typing import ClassVar
 from inspect_ai.hooks import BeforeModelGenerate, Hooks, TaskStart, hooks
 from inspect_ai.util import LimitExceededError, store
 
+NO_SERVICE = "none", "mockllm/"
+"""How the names of models begin that are none."""
 REFUSAL = "the local sandbox does not isolate: use --sandbox docker"
 
 
@@ -18,6 +20,6 @@ class Isolation(Hooks):
 
     async def on_before_model_generate(self, data: BeforeModelGenerate) -> None:
         ours = "row" in store()
-        if ours and data.eval_id in self.local and not data.model_name.startswith("mockllm/"):
+        if ours and data.eval_id in self.local and not data.model_name.startswith(NO_SERVICE):
             store().set("refused", REFUSAL)  # for the scorer: such a sample has no score
             raise LimitExceededError("custom", value=1, limit=0, message=REFUSAL)

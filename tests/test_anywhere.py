@@ -42,6 +42,16 @@ def test_the_task_runs_from_anywhere(tmp_path):
     assert sample.scores["parity"].value == 0
 
 
+def test_without_a_model(tmp_path):
+    """.env names the default model, for this folder alone: elsewhere a line says what to do, and nothing runs."""
+    environment = {name: os.environ[name] for name in os.environ if "INSPECT" not in name}
+    words = ["inspect", "eval", f"{ROOT}/inspect_task.py@orphan_checkpoint"]
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert (done.stdout + done.stderr).strip() == f"no model: add --model {MODEL}, or another one"
+    assert not list_eval_logs(str(tmp_path / "logs"))
+
+
 def test_prices_hold_for_the_default_model_and_its_dated_name():
     for name in (MODEL, f"{MODEL}-20251001"):
         assert get_model_info(name).cost.output == 5.0

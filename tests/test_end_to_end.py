@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from inspect_ai.log import list_eval_logs
 
+from guards.isolation import REFUSAL
 from reference.rows import Row, load
 from scorers.diagnosis import KINDS
 from tests.harness import (
@@ -32,6 +33,8 @@ from tests.messages_api import MessagesAPI
 
 # The command line and the real client
 
+MODEL = "anthropic/claude-haiku-4-5"
+
 
 @pytest.fixture(scope="module")
 def wrong_run(docker, tmp_path_factory):
@@ -50,7 +53,7 @@ def wrong_run(docker, tmp_path_factory):
 def test_default_model(wrong_run):
     """.env makes claude-haiku-4-5 the default, and it is the model that the client asks for."""
     api, log, _ = wrong_run
-    assert log.eval.model == "anthropic/claude-haiku-4-5"
+    assert log.eval.model == MODEL
     assert {request.body["model"] for request in api.requests} == {"claude-haiku-4-5"}
 
 
@@ -131,6 +134,14 @@ REFUSALS = {  # arguments, environment, what is said, lines
     "no such rung": (["-T", "departures=3"], {}, "departures=3: ", 1),
     "no such dataset": (["-T", "dataset=missing.jsonl"], {}, "give the path of a .jsonl file", 1),
     "no key": ([], {"ANTHROPIC_API_KEY": None}, "No ANTHROPIC_API_KEY defined", 2),
+    "a model on this machine": (["--sandbox", "local"], {}, REFUSAL, 1),
+    "the same, by variable": ([], {"INSPECT_EVAL_SANDBOX": "local"}, REFUSAL, 1),
+    "a model role on this machine": (
+        ["--model", "none", "--model-role", f"coder={MODEL}", "--sandbox", "local"],
+        {},
+        REFUSAL,
+        1,
+    ),
 }
 
 

@@ -1,6 +1,7 @@
 """What the engine, the host or the command line breaks: no score of 0, and no score that is lost."""
 
 import asyncio
+import json
 import os
 import shutil
 import subprocess
@@ -135,14 +136,11 @@ def agent(model=None, role=None):
     return solve
 """
 MODEL = "anthropic/claude-haiku-4-5"
-LOCAL = {  # arguments -> is it refused?
-    "the model": (["--model", MODEL], True),
-    "a model role": (
-        ["--model", "mockllm/model", "--model-role", f"coder={MODEL}", "-S", "role=coder"],
-        True,
-    ),
-    "a solver's own model": (["--model", "none", "-S", f"model={MODEL}"], True),
-    "a baseline": (["--model", "none"], False),
+LOCAL = {  # a run config, arguments -> is it refused?
+    "the model": ({"model": MODEL}, [], True),
+    "a model role": ({"model_roles": {"coder": {"model": MODEL}}}, ["-S", "role=coder"], True),
+    "a solver's own model": ({}, ["-S", f"model={MODEL}"], True),
+    "a baseline": ({}, ["-S", "knowledge=0"], False),
 }
 
 
@@ -152,14 +150,14 @@ def local_runs(tmp_path_factory):
     folders = {case: tmp_path_factory.mktemp("local") for case in LOCAL}
     runs = {}
     with MessagesAPI([SUBMIT]) as api:
-        for case, (arguments, refused) in LOCAL.items():
+        for case, (config, arguments, refused) in LOCAL.items():
             (folders[case] / "agent.py").write_text(SOLVER)
             own = f"{folders[case]}/agent.py@agent"
             solver = ["--solver", own if refused else "baselines/search.py@search"]
-            solver += [] if refused else ["-S", "knowledge=0"]
-            arguments = arguments if case == "the model" else [*arguments, *solver]
-            logs, settings = folders[case] / "logs", {"ANTHROPIC_BASE_URL": api.url}
-            runs[case] = start(logs, *arguments, "--sandbox", "local", **settings)
+            path = folders[case] / "run.json"
+            path.write_text(json.dumps({"model": "none", "sandbox": "local"} | config))
+            arguments = ["--run-config", str(path), *solver, *arguments]
+            runs[case] = start(folders[case] / "logs", *arguments, ANTHROPIC_BASE_URL=api.url)
         outputs = {case: run.communicate(timeout=300)[0] for case, run in runs.items()}
     assert not any(run.returncode for run in runs.values()), outputs
     return {case: (outputs[case], the_log(folders[case] / "logs")) for case in LOCAL}, api.requests
@@ -167,10 +165,10 @@ def local_runs(tmp_path_factory):
 
 @pytest.mark.parametrize("case", LOCAL)
 def test_the_local_sandbox(case, local_runs):
-    """Refuses a language model, in a line for each sample, before the first request; a baseline runs."""
+    """What the command line does not show is refused too: a line for each sample, before the first request."""
     runs, requests = local_runs
     output, log = runs[case]
-    _, refused = LOCAL[case]
+    *_, refused = LOCAL[case]
     assert requests == [] and "Traceback" not in output
     assert len(log.samples) == len(ROWS)
     for sample in log.samples:
