@@ -34,7 +34,7 @@ def orphan_checkpoint(departures=None, dataset="dataset.jsonl") -> Task:
     prompt = (ROOT / "prompt.md").read_text(encoding="utf-8")
     tools = [unbreakable(tool) for tool in (bash(SECONDS), python(SECONDS), check_port())]
     samples = [
-        Sample(input=prompt, id=row.id, target=str(row.architecture), metadata=row.model_dump())
+        Sample(input=prompt, id=row.id, target=str(row.architecture), metadata=dict(row))
         for row in rows
     ]
     return Task(

@@ -1,5 +1,6 @@
 """What `inspect eval` is asked for: the dataset and its rows that run; or one line that says what is wrong."""
 
+import gc
 from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,25 +20,13 @@ START = signature(list_tasks).parameters["root_dir"].default
 ROWS = TypeAdapter(Annotated[list[Row], Field(min_length=1)])
 
 
-def refuse_what_cannot_run() -> None:
-    """PrerequisiteError, before anything runs: no model, or a language model in the local sandbox."""
-    context = get_current_context(silent=True)
-    asked = context.params if context else {}
-    if "model" not in asked:  # not a command that evaluates
-        return
-    model = str(get_model())
-    if model.startswith("none/") and not (asked["model"] or asked["solver"]):
-        raise PrerequisiteError("no model: add --model anthropic/claude-haiku-4-5, or another one")
-    models = [model, *(role.partition("=")[2] for role in asked["model_role"])]
-    acts = any(not name.startswith(NO_SERVICE) for name in models)
-    if acts and str(asked["sandbox"]).startswith("local"):
-        raise PrerequisiteError(REFUSAL)
-
-
 def chosen_rows(dataset: Any, departures: Any) -> tuple[Path, list[Row]]:
     """The file that is read, from the working directory or else from this repository; and its rows:
     all, or those with so many departures, 4 or [2, 4] or "2,4"."""
-    refuse_what_cannot_run()
+    command = get_current_context(silent=True)
+    if command and "model" in command.params:  # of `inspect eval`
+        refuse_what_cannot_run(command.params)
+        gc.freeze()  # what is imported stays: looking through it again and again slows 20,000 rows
     folder = START if Path.cwd() == ROOT else Path.cwd()
     places = [folder / Path(str(dataset)).expanduser(), ROOT / str(dataset)]
     path = next(filter(Path.is_file, places), None)
@@ -51,6 +40,17 @@ def chosen_rows(dataset: Any, departures: Any) -> tuple[Path, list[Row]]:
         known = ", ".join(sorted(there, key=int))
         raise PrerequisiteError(f"departures={departures!r}: {path} has rows with {known}")
     return path, [row for row in rows if str(row.departures) in wanted]
+
+
+def refuse_what_cannot_run(asked: dict[str, Any]) -> None:
+    """A command without a model, or with a language model in the local sandbox."""
+    model = str(get_model())
+    if model.startswith("none/") and not (asked["model"] or asked["solver"]):
+        raise PrerequisiteError("no model: add --model anthropic/claude-haiku-4-5, or another one")
+    models = [model, *(role.partition("=")[2] for role in asked["model_role"])]
+    acts = any(not name.startswith(NO_SERVICE) for name in models)
+    if acts and str(asked["sandbox"]).startswith("local"):
+        raise PrerequisiteError(REFUSAL)
 
 
 def read_rows(path: Path) -> list[Row]:

@@ -8,6 +8,9 @@ from pydantic import BaseModel, Field, model_validator
 from reference.architecture import HEADS, SETTINGS, Architecture
 from reference.variant import Call, build
 
+OPTIONS = {"heads": HEADS} | {name: settings[1:] for name, settings in SETTINGS.items()}
+"""What a row may say of a choice."""
+
 
 class Row(BaseModel, extra="forbid", frozen=True, strict=True):
     id: str
@@ -24,9 +27,8 @@ class Row(BaseModel, extra="forbid", frozen=True, strict=True):
 
     @model_validator(mode="after")
     def has_settings_of_the_catalogue(self):
-        options = {"heads": HEADS} | {name: settings[1:] for name, settings in SETTINGS.items()}
         for name, setting in {"heads": None, **self.architecture}.items():
-            if repr(setting) not in map(repr, options.get(name, ())):  # True is not 1, 2 not 2.0
+            if repr(setting) not in map(repr, OPTIONS.get(name, ())):  # True is not 1, 2 not 2.0
                 raise ValueError(f"architecture: {name} cannot be {setting!r}")
         if self.departures != len(self.architecture) - 1:
             raise ValueError(f"departures: architecture has {len(self.architecture) - 1}")
