@@ -12,11 +12,10 @@ from inspect_ai.log import HeadlineMetric
 from inspect_ai.model import GenerateConfig
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.tool import bash, python
-from inspect_ai.util import sandbox, store
+from inspect_ai.util import collect, sandbox, store
 
 sys.path.insert(0, str(Path(__file__).parent))  # an installed package of the same name comes later
 
-from guards import isolation, prices  # noqa: F401  (a hook, and what models cost)
 from guards.arguments import ROOT, chosen_rows
 from guards.unbreakable import SECONDS, answers, unbreakable
 from reference.rows import Row, load
@@ -60,9 +59,11 @@ def stage() -> Solver:
         store().set("row", state.metadata)
         (weights, tokens, logits), *_ = load(Row(**state.metadata))
         shown: dict = {"tokens": tokens, "logits": np.float32(logits)}
+        writing = []
         for name, arrays in {"weights.npz": weights, "traces.npz": shown}.items():
             np.savez(file := io.BytesIO(), **arrays)
-            await sandbox().write_file(name, file.getvalue())
+            writing.append(sandbox().write_file(name, file.getvalue()))
+        await collect(*writing)
         return state
 
     return solve

@@ -46,8 +46,7 @@ async def run_port(calls: list[Call]) -> Outcome:
         return Outcome("timeout", f"not done after {SECONDS} seconds")
     except BROKEN_BY_AGENT as error:
         return Outcome("crashed", str(error)[-2000:])
-    lines = re.findall(TOLD, ran.stdout, re.MULTILINE)
-    told = {word: bytes.fromhex(value) for word, value in lines}
+    told = {word: bytes.fromhex(value) for word, value in re.findall(TOLD, ran.stdout, re.M)}
     source = told.get("source", b"").decode(errors="replace")
     answers = told.get("logits", b"")
     logits = np.frombuffer(answers[: len(answers) // 8 * 8])
