@@ -19,12 +19,12 @@ demo: $(INSTALLED)  ## No key, no Docker: a solved attempt, and ten attempts at 
 	python report.py logs/*.eval
 	@echo "Open the logs in a browser: make view"
 
-test: $(INSTALLED)  ## Those with Docker beside the others. Tests that need an engine skip, and say so, where none answers.
+test: $(INSTALLED)  ## Those with Docker and the long ones beside the others. Tests that need an engine skip, and say so, where none answers.
 	@rm -rf test-results; mkdir test-results
-	@pytest -m docker --junitxml=test-results/docker.xml > test-results/docker.log 2>&1 & docker=$$!; \
-	pytest -m "not docker" --junitxml=test-results/others.xml; others=$$?; \
-	echo "With Docker:"; wait $$docker; docker=$$?; cat test-results/docker.log; \
-	exit $$((others || docker))
+	@pytest -m "docker or long" --junitxml=test-results/long.xml > test-results/long.log 2>&1 & long=$$!; \
+	pytest -m "not docker and not long" --junitxml=test-results/others.xml; others=$$?; \
+	echo "With Docker, and the long ones:"; wait $$long; long=$$?; cat test-results/long.log; \
+	exit $$((others || long))
 
 lint: $(INSTALLED)
 	ruff format --check .

@@ -20,7 +20,7 @@ def pytest_addoption(parser):
 
 
 def pytest_itemcollected(item):
-    """`pytest -m docker` and `pytest -m "not docker"` can run at the same time, as in make test."""
+    """Tests with Docker can run beside the others, as in make test."""
     if "docker" in item.fixturenames:
         item.add_marker("docker")
 

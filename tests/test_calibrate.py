@@ -23,6 +23,7 @@ from tests.finder import find_rate
 from tests.harness import SUBMIT, WRONG, containers_and_networks, write
 from tests.messages_api import Hold, MessagesAPI
 
+pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[1]
 FINDER = ["--model", "none", "--sandbox", "local", "--solver", "tests/finder.py@finder"]
 SENTENCE = re.compile(r"passes the (\d+) variants of .* (\d+)% of the time \(95%: (\d+)%–(\d+)%;")
