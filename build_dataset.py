@@ -20,7 +20,6 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-from attempts import read
 from difficulty.choose import MOST_DEPARTURES, candidates, near
 from difficulty.find_rates import fit
 from reference.architecture import RARITY, SETTINGS, Architecture, departures
@@ -64,10 +63,13 @@ def ladder(pool, seed: str) -> Iterator[Row]:
 
 def near_rate(pool, seed: str, logs: list[str], rate: float) -> Iterator[Row]:
     """Rows, without end, with sets of departures whose predicted pass rate is near this one."""
+    from attempts import read  # needs pandas, which the other ways to draw do not
+
     _, attempts, notes = read(logs)
     sys.stderr.writelines(f"{note}\n" for note in notes)
-    if attempts.empty or attempts["model"].nunique() > 1:
-        sys.exit("--like: give logs of one model, with attempts that are scored")
+    models = [] if attempts.empty else attempts["model"].unique()
+    if len(models) != 1:
+        sys.exit(f"--like: give logs with scored attempts of one model, not of {[*models]}")
     variants = candidates(np.random.default_rng(int(seed, 16)), 2000)
     chosen = near(fit([*attempts["told"]], RARITY), variants, rate)
     if not chosen:
@@ -89,6 +91,8 @@ def main() -> None:
     options = parser.parse_args()
     if not 1 <= options.count <= 20_000:
         parser.error("--count is from 1 to 20000")
+    if not 0 < options.rate < 1:
+        parser.error("--rate is between 0 and 1")
     if not re.fullmatch("[0-9a-f]{1,32}", options.seed):
         parser.error("--seed is a number of at most 32 hexadecimal digits, 0-9 and a-f")
     if not options.out.absolute().parent.is_dir():

@@ -69,18 +69,19 @@ def write(rows: Sequence[Row], path: Path) -> None:
 
 def run(rows: Sequence[Row], options: argparse.Namespace, given: list[str], mark: str) -> None:
     """One attempt at each row, all at the same time."""
+    if options.budget < inf:  # of an attempt; what the other options say comes first
+        os.environ["INSPECT_EVAL_COST_LIMIT"] = str(options.budget)
     path, logs = options.out.absolute() / "round.jsonl", str(options.out / "logs")
     write(rows, path)
     words = ["eval", f"{ROOT}/inspect_task.py@orphan_checkpoint", "--display", "plain"]
-    words += ["--cost-limit", str(options.budget)] if options.budget < inf else []  # of an attempt
     words += [*given, "--epochs", "1", "--max-samples", str(options.max_samples)]
     words += ["--metadata", f"options={mark}", "--log-dir", logs]
-    words += ["-T", f"dataset={json.dumps(str(path))}", "-T", "departures=null"]
+    words += ["-T", f"dataset={json.dumps(str(path), ensure_ascii=False)}", "-T", "departures=null"]
     words += ["--log-buffer", "1"]  # each sample is in the file as soon as it is done
     inspect(*words)
     log, attempts, said = read_one(list_eval_logs(logs)[0].name)
     if not log or log.status != "success" or not any(one["counts"] for one in attempts):
-        sys.exit(f"{said}. The same command goes on.")
+        sys.exit(f"{said}. Run the same command again to go on.")
 
 
 def in_words(plans: Plan, band: tuple[float, float]) -> str:
@@ -103,6 +104,8 @@ def main() -> None:
     options, given = parser.parse_known_args()
     if not 0 < min(options.budget, options.attempts) < inf:
         parser.error("give --budget (US dollars) or --attempts, more than 0")
+    if options.max_samples < 1:
+        parser.error("--max-samples is 1 or more")
     if not 0 <= options.band[0] < options.band[1] <= 1:
         parser.error("--band is two rates, the lower one first")
     band, logs, dataset = tuple(options.band), options.out / "logs", options.out / "dataset.jsonl"
@@ -139,7 +142,9 @@ def main() -> None:
         strength = "strong" if plans.rates.mean() > np.mean(band) else "weak"
         print(f"{model} is too {strength}: no dataset is in the band. This is the nearest.")
     elif not plans.settled:
-        print("Not certain yet. The same command with a larger --budget or --attempts goes on.")
+        print(
+            "Not certain yet. Run the same command with a larger --budget or --attempts to go on."
+        )
     print(
         f"{model} passes the {len(batch)} variants of {dataset} {in_words(plans, band)}, by {so_far}."
     )

@@ -10,17 +10,17 @@ from typing import Any
 from inspect_ai.log import EvalConfig, EvalLog
 
 from guards.arguments import ROOT
-from inspect_task import orphan_checkpoint
 
 BEHAVIOUR = {"token_limit_type", "approval", "review", "sentinel"}  # of EvalConfig
 BEHAVIOUR |= {name for name in EvalConfig.model_fields if name.endswith("_limit")}
+BEHAVIOUR -= {"cost_limit"}  # no model is told of it, and a budget may be raised
 INCIDENTAL = {  # of GenerateConfig: it does not change how a model acts
     *("timeout", "attempt_timeout", "stream_idle_timeout", "max_retries", "max_connections"),
     *("adaptive_connections", "batch", "cache_prompt", "logprobs", "top_logprobs"),
     *("prompt_logprobs", "cache", "seed"),
 }
-TASK = orphan_checkpoint()
-USUAL = {"turn_limit": TASK.turn_limit, **TASK.config.model_dump(exclude_none=True)}
+USUAL = {"turn_limit": 400, "parallel_tool_calls": False}
+"""What the task itself sets. It is not asked: its dataset may be the one that is to be made anew."""
 
 
 def inspect(*words: str) -> None:
@@ -51,9 +51,10 @@ def save_config(log: EvalLog, path: Path, **changes: Any) -> None:
     another seed. changes: of Inspect's EvalConfig."""
     inspect("log", "export-config", log.location, "--format", "json", "--output", str(path))
     config, spec = json.loads(path.read_text("utf-8")), log.eval
-    arguments = spec.task_args | {"dataset": spec.dataset.location}
+    arguments = spec.task_args | {"dataset": spec.dataset.name}
     config["task"] = {"task": f"{ROOT}/inspect_task.py@orphan_checkpoint", "args": arguments}
     config["eval_config"] |= changes
+    config.get("metadata", {}).pop("options", None)  # the mark of calibrate.py
     for generation in (config["model"].get("config", {}), config.get("generate_config", {})):
         generation.pop("seed", None)  # it and a cache would give the same answers again
         generation.pop("cache", None)

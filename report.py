@@ -17,12 +17,13 @@ import pandas as pd
 from inspect_ai.log import EvalLog
 
 from attempts import read
-from commands import folder, label, save_config
+from commands import ROOT, folder, label, save_config
 from difficulty.band import BAND, interval
 from difficulty.choose import in_band
 from difficulty.find_rates import Posterior, fit
 from reference.architecture import RARITY
 
+PYTHON = f"python {shlex.quote(str(ROOT))}"  # the commands hold in every folder
 SURE = 0.95
 MOST_ROWS = 40  # in the table and the picture
 ENDS = ["found", "missed", "other value", "not told"]  # of a departure in an attempt
@@ -87,15 +88,19 @@ def advice(logs: list[EvalLog], attempts: pd.DataFrame, rates: np.ndarray, confi
     sure, file, log = in_band(rates).mean(), shlex.quote(str(config.absolute())), logs[-1]
     if sure >= SURE:
         like = shlex.join(dict.fromkeys(map(folder, logs)))
-        command = f"python build_dataset.py --like {like} --rate 0.25 --count 1000"
+        command = f"{PYTHON}/build_dataset.py --like {like} --rate 0.25 --count 1000"
         return f"Train on variants like these:\n\n    {command}"
+    if "options" in (log.eval.metadata or {}):  # made by calibrate.py
+        save_config(log, config, epochs=10)
+        out = Path(folder(log)).absolute().parent
+        words = shlex.join(["-T", f"dataset={out}/dataset.jsonl", "--log-dir", f"{out}/measured"])
+        command = f"inspect eval --run-config {file} {words}"
+        return f"Measure the dataset that calibrate.py makes of these:\n\n    {command}"
     if sure <= 1 - SURE:
         save_config(log, config, limit=None, sample_id=None)
         limit = "--budget 5" if attempts["US dollars"].any() else "--attempts 80"
-        command = f"python calibrate.py --run-config {file} {limit}"
+        command = f"{PYTHON}/calibrate.py --run-config {file} {limit}"
         return f"Find variants that suit this model:\n\n    {command}"
-    if "options" in (log.eval.metadata or {}):  # made by calibrate.py
-        return "Not certain yet: the same calibrate.py command with a larger limit goes on."
     save_config(log, config, epochs=-(-len(attempts) // attempts["id"].nunique()))
     command = f"inspect eval --run-config {file} --log-dir {shlex.quote(folder(log))}"
     return f"Not certain yet, try as often again:\n\n    {command}"

@@ -18,8 +18,9 @@ def replay(log: str) -> Solver:
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         old = await read_eval_log_sample_async(log, state.sample_id, state.epoch)
         score = (old.scores or {}).get("parity")
-        if score is None:
-            raise ValueError(f"epoch {state.epoch} of {state.sample_id} has no score in {log}")
+        if score is None or old.invalidation:
+            why = "is invalidated" if old.invalidation else "has no score"
+            raise ValueError(f"epoch {state.epoch} of {state.sample_id} {why} in {log}")
         if source := (score.metadata or {})["source"]:
             await sandbox().write_file("model.py", source)
         state.output = ModelOutput.from_content("replay", f"was {score.answer}")

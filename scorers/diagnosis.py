@@ -151,11 +151,12 @@ def reason(evidence: Evidence, wrong: dict[str, float]) -> str:
 
 def sentence(told: Diagnosis, hidden: dict[str, Any], position: float) -> str:
     """The diagnosis in words. hidden: the departures. position: the first that is wrong."""
+    others = told.other_value.items()
     lists = {
         "right": told.right,
         "found": told.found,
         "missed": [f"{n} (it is {hidden[n]}; Llama's is {SETTINGS[n][0]})" for n in told.missed],
-        "other value": [f"{n} ({has} for {true})" for n, (has, true) in told.other_value.items()],
+        "other value": [f"{n} ({has}; it is {true})" for n, (has, true) in others],
         "missed one or more of": [" or ".join(names) for names in told.one_of],
         "added": [f"{name} ({setting})" for name, setting in told.added.items()],
     }

@@ -48,7 +48,7 @@ def log(samples, model=MODEL, config=None, **of_eval):
         created="2026-01-02T03:04:05+00:00",
         task="orphan_checkpoint",
         task_version=VERSION,
-        dataset=EvalDataset(location=str(ROOT / "dataset.jsonl")),
+        dataset=EvalDataset(name=str(ROOT / "dataset.jsonl"), location="dataset.jsonl"),
         model=model,
         sandbox=SandboxEnvironmentSpec("docker", "compose.yaml"),
         config=EvalConfig(turn_limit=400, **(config or {})),

@@ -1,14 +1,21 @@
 """From another folder, by an absolute path, with foreign packages that have the names of ours."""
 
+import json
 import os
 import subprocess
 import tomllib
 
+import click
+import pytest
+from inspect_ai import list_tasks
 from inspect_ai.log import list_eval_logs, read_eval_log
 from inspect_ai.model import get_model_info
+from inspect_ai.util import SandboxEnvironmentSpec
 
 import inspect_task
-from tests.made_logs import MODEL, ROOT
+from guards.arguments import chosen_rows
+from guards.prices import set_prices
+from tests.made_logs import MODEL, ROOT, log, save
 
 
 def test_the_task_runs_from_anywhere(tmp_path):
@@ -42,10 +49,58 @@ def test_the_task_runs_from_anywhere(tmp_path):
     assert sample.scores["parity"].value == 0
 
 
-def test_without_a_model(tmp_path):
+@pytest.mark.parametrize("way", ["link", "dots"])
+def test_the_working_directory_comes_first(way, tmp_path):
+    """However the repository is reached, the file of the working directory is read: it has row 1 only."""
+    (tmp_path / "link").symlink_to(ROOT)
+    (tmp_path / "dataset.jsonl").write_text((ROOT / "dataset.jsonl").read_text().splitlines()[0])
+    folder = {"link": "link", "dots": os.path.relpath(ROOT, tmp_path)}[way]
+    words = ["inspect", "eval", f"{folder}/inspect_task.py", "-T", "departures=2"]
+    words += ["--model", "mockllm/model"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    said = " ".join((done.stdout + done.stderr).split())
+    assert f"departures=2: {tmp_path}/dataset.jsonl has rows with 1" in said
+
+
+def test_a_retry_reads_the_rows_of_its_run(tmp_path):
+    """From another folder too, which may have a file of the same name: ours has four rows."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    row = (ROOT / "dataset.jsonl").read_text().splitlines()[1]
+    (here / "dataset.jsonl").write_text(row)
+    made = log([], model="none/none", solver=f"{ROOT}/baselines/search.py@search")
+    made.status = "cancelled"
+    made.eval.solver_args = made.eval.solver_args_passed = {"knowledge": 0}
+    made.eval.task_file, made.eval.sandbox = (
+        f"{ROOT}/inspect_task.py",
+        SandboxEnvironmentSpec("local"),
+    )
+    made.eval.dataset.name = f"{here}/dataset.jsonl"
+    path = save(made, here / "a.eval")
+    words = ["inspect", "eval-retry", path, "--log-dir", f"{there}/logs", "--display", "none"]
+    done = subprocess.run(words, cwd=there, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (info,) = list_eval_logs(f"{there}/logs")
+    assert [sample.id for sample in read_eval_log(info).samples] == [json.loads(row)["id"]]
+
+
+def test_a_command_of_others_is_no_inspect_eval():
+    """A trainer's own command line may have a --model."""
+    command = click.Command("train", params=[click.Option(["--model"])])
+    with command.make_context("train", ["--model", "x"]):
+        assert chosen_rows("dataset.jsonl", 1)[1][0].departures == 1
+
+
+def test_one_task_is_listed():
+    assert [task.name for task in list_tasks(root_dir=ROOT)] == ["orphan_checkpoint"]
+
+
+@pytest.mark.parametrize("given", [[], ["--model", "none"]])
+def test_without_a_model(given, tmp_path):
     """.env names the default model, for this folder alone: elsewhere a line says what to do, and nothing runs."""
     environment = {name: os.environ[name] for name in os.environ if "INSPECT" not in name}
-    words = ["inspect", "eval", f"{ROOT}/inspect_task.py@orphan_checkpoint"]
+    words = ["inspect", "eval", f"{ROOT}/inspect_task.py@orphan_checkpoint", *given]
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 1
     assert (done.stdout + done.stderr).strip() == f"no model: add --model {MODEL}, or another one"
@@ -55,6 +110,12 @@ def test_without_a_model(tmp_path):
 def test_prices_hold_for_the_default_model_and_its_dated_name():
     for name in (MODEL, f"{MODEL}-20251001"):
         assert get_model_info(name).cost.output == 5.0
+
+
+def test_a_model_that_inspect_does_not_know_has_a_price(tmp_path):
+    (tmp_path / "costs.yaml").write_text((ROOT / "costs.yaml").read_text().replace(MODEL, "my/own"))
+    set_prices(tmp_path / "costs.yaml")
+    assert get_model_info("my/own").cost.output == 5.0
 
 
 def test_the_version_has_one_home():

@@ -51,7 +51,23 @@ def fault(dataset, wanted=None):
 
 
 @pytest.mark.parametrize(
-    "spelled", [None, "", 3, True, 2.5, ["a.jsonl", "b.jsonl"], {}, "no.jsonl", ".", "/", "docs"]
+    "spelled",
+    [
+        None,
+        "",
+        3,
+        True,
+        2.5,
+        ["a.jsonl", "b.jsonl"],
+        {},
+        "no.jsonl",
+        ".",
+        "/",
+        "docs",
+        "~nobody/a.jsonl",
+        300 * "a",
+        "a\0",
+    ],
 )
 def test_a_dataset_that_is_no_file_is_told_so(spelled):
     assert fault(spelled) == f"dataset={spelled!r}: give the path of a .jsonl file that exists"
@@ -75,7 +91,7 @@ WRONG = {
         LINES[0] + "\n" + LINES[1][:100],
         "Invalid JSON: EOF while parsing a string at line 2 column 101",
     ),
-    "an empty line": (LINES[0] + "\n\n", "Invalid JSON: trailing comma at line 2"),
+    "an empty line": (LINES[0] + "\n\n" + LINES[1], "Invalid JSON: expected value at line 2"),
     "not a row": (LINES[0] + "\n[1]", "line 2 : Input should be an object"),
     "another format": (json.dumps({"id": "a"}), "line 1 seed: Field required"),
     "wrong type": (json.dumps(ROW | {"seed": 7}), "line 1 seed: Input should be a valid string"),
@@ -103,6 +119,11 @@ def test_a_row_that_is_wrong_is_one_line(case, tmp_path):
     path = tmp_path / "rows.jsonl"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     assert said in fault(path) and str(path) in fault(path)
+
+
+def test_empty_lines_at_the_end_are_none(tmp_path):
+    (tmp_path / "rows.jsonl").write_text(LINES[0] + "\n\n\n")
+    assert len(read_rows(tmp_path / "rows.jsonl")) == 1
 
 
 def test_rows_are_read_without_building_their_variants(tmp_path, monkeypatch):

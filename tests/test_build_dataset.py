@@ -5,12 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from attempts import read
 from build_dataset import LADDER, main, suits_the_ladder
+from difficulty.choose import NEAR, candidates
+from difficulty.find_rates import fit
 from reference.architecture import RARITY, Architecture, departures
 from reference.rows import Row, digest, load
 from scorers.parity import TOLERANCE
+from tests.made_logs import log, sample, save
 from variants.certificate import HONEST, MARGIN, is_certified, is_silent, shows_at_position_0
 
 ROOT = Path(__file__).parents[1]
@@ -151,6 +156,7 @@ def test_fresh_seeds_are_printed_and_kept(tmp_path, monkeypatch, capsys):
         ["--departures", "13"],
         ["--departures", "0"],
         ["--departures", "two"],
+        ["--rate", "25"],
         ["--seed", "-1"],
         ["--seed", "f" * 33],
         ["--out", "no/such/folder/rows.jsonl"],
@@ -166,11 +172,42 @@ def test_bad_arguments_are_refused_in_one_line(arguments, tmp_path, monkeypatch,
     assert not list(tmp_path.iterdir())
 
 
+def test_rows_that_a_model_should_pass_at_a_rate(tmp_path, monkeypatch):
+    """It finds each departure in 85% of its attempts."""
+    random, samples = np.random.default_rng(0), []
+    for number, names in enumerate(candidates(random, 80)):
+        missed = [name for name in names if random.random() > 0.85]
+        row = {"id": f"row-{number}", "departures": len(names)}
+        row["architecture"] = dict.fromkeys(["heads", *names])
+        told = {"found": [*names.difference(missed)], "missed": missed}
+        samples.append(sample(row, passed=not missed, **told))
+    save(log(samples), tmp_path / "a.eval")
+    out = tmp_path / "train.jsonl"
+    words = ["--like", str(tmp_path / "a.eval"), "--rate", "0.5", "--count", "4", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", ["build_dataset.py", *words])
+    main()
+    rows = [Row.model_validate_json(line) for line in out.read_text().splitlines()]
+    rates = fit([*read([str(tmp_path)])[1]["told"]], RARITY).pass_rates(
+        [departures(architecture_of(row)) for row in rows]
+    )
+    assert len(rows) == 4 and all(abs(rates.mean(0) - 0.5) <= NEAR / 2)
+
+
+def test_a_dataset_of_another_version_can_be_made_anew(tmp_path):
+    """The rows in the way are not read."""
+    (tmp_path / "dataset.jsonl").write_text(LINES[0].replace(ROWS[0].hash, "0" * 16))
+    command = [sys.executable, ROOT / "build_dataset.py", "--departures", "1"]
+    command += ["--out", "dataset.jsonl"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert load(Row.model_validate_json((tmp_path / "dataset.jsonl").read_text()))
+
+
 def test_logs_that_are_not_there_leave_the_file_as_it_is(tmp_path, monkeypatch):
     out = tmp_path / "train.jsonl"
     out.write_text("rows")
     arguments = ["build_dataset.py", "--like", f"{tmp_path}/none", "--out", f"{out}"]
     monkeypatch.setattr(sys, "argv", arguments)
-    with pytest.raises(SystemExit, match="give logs of one model"):
+    with pytest.raises(SystemExit, match="give logs with scored attempts of one model"):
         main()
     assert out.read_text() == "rows"

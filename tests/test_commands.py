@@ -13,7 +13,8 @@ from inspect_ai.model import GenerateConfig, ModelConfig
 from inspect_ai.util import SandboxEnvironmentSpec
 
 from attempts import read
-from commands import label, save_config
+from commands import USUAL, label, save_config
+from inspect_task import orphan_checkpoint
 from tests.made_logs import ROOT, log, sample, save
 
 GENERATION = {  # how a model answers
@@ -191,7 +192,7 @@ def test_limits_and_rows_are_carried_over(name, again):
     made = log([])
     made.eval.config = made.eval.config.model_copy(update=config)
     assert again(made)[name] == (value if name == "token_limit" else config[name])
-    assert (name in label(made)) == name.endswith("_limit")
+    assert (name in label(made)) == (name.endswith("_limit") and name != "cost_limit")
 
 
 @pytest.mark.parametrize("name", ["limit", "sample_id"])
@@ -213,6 +214,11 @@ def test_what_the_task_sets_is_no_part_of_the_label():
     made.plan.config = GenerateConfig(parallel_tool_calls=False)
     other.plan.config = GenerateConfig(parallel_tool_calls=True)
     assert label(made) == label(log([])) != label(other)
+
+
+def test_what_the_task_sets_is_known():
+    task = orphan_checkpoint()
+    assert {"turn_limit": task.turn_limit, **task.config.model_dump(exclude_none=True)} == USUAL
 
 
 def test_answers_are_not_repeated(again):
@@ -300,7 +306,7 @@ def test_from_another_folder(tmp_path, monkeypatch, again):
     elsewhere.mkdir()
     (elsewhere / "mine.py").write_text("")
     made = log([], solver="mine.py@mine", task_args={"dataset": "mine.jsonl"})
-    made.eval.dataset.location = str(elsewhere / "mine.jsonl")
+    made.eval.dataset.name = str(elsewhere / "mine.jsonl")
     monkeypatch.chdir(elsewhere)
     options = again(made)
     assert options["tasks"] == f"{ROOT}/inspect_task.py@orphan_checkpoint"
@@ -313,7 +319,7 @@ def test_the_printed_command_runs_and_is_the_same_model(tmp_path):
     """From a folder in which the run was not made."""
     config = GenerateConfig(temperature=0.5, logit_bias={7: -10})
     options = {"solver": "baselines/search.py@search", "sandbox": SandboxEnvironmentSpec("local")}
-    made = log([sample()], model="mockllm/model", model_generate_config=config, **options)
+    made = log([sample()], model="none/none", model_generate_config=config, **options)
     made.eval.config.limit = (0, 1)
     save(made, tmp_path / "a b.eval")
     here, there = tmp_path / "hère", tmp_path / "there"

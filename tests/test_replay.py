@@ -2,7 +2,7 @@
 
 import subprocess
 
-from inspect_ai.log import list_eval_logs, read_eval_log
+from inspect_ai.log import ProvenanceData, list_eval_logs, read_eval_log
 
 from identification.port import port
 from reference.architecture import Architecture
@@ -12,8 +12,8 @@ ROW = ROWS[0]
 
 
 def test_the_sources_of_a_log_are_graded_again(tmp_path):
-    """The command of the file, as it stands but for the sandbox: one that was misjudged, a wrong one, none, and one that
-    is not in the log."""
+    """The command of the file, as it stands but for the sandbox: one that was misjudged, a wrong one, none, one that is
+    invalidated, and one that is not in the log."""
     right = port(Architecture(**ROW["architecture"]), "")
     sources = {
         1: right,
@@ -21,9 +21,11 @@ def test_the_sources_of_a_log_are_graded_again(tmp_path):
         3: "",
     }
     samples = [sample(ROW, epoch, source=source) for epoch, source in sources.items()]
+    samples.append(sample(ROW, 4, source=right))
+    samples[3].invalidation = ProvenanceData(author="me", reason="the engine was restarted")
     old = save(log(samples), tmp_path / "old.eval")
     words = ["inspect", "eval", "inspect_task.py", "--solver", "baselines/replay.py@replay"]
-    words += ["-S", f"log={old}", "--model", "none", "--epochs", "4", "--sample-id", ROW["id"]]
+    words += ["-S", f"log={old}", "--model", "none", "--epochs", "5", "--sample-id", ROW["id"]]
     words += ["--sandbox", "local", "--display", "none", "--log-dir", str(tmp_path / "new")]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -32,4 +34,5 @@ def test_the_sources_of_a_log_are_graded_again(tmp_path):
     reasons = {n: one.scores["parity"].answer for n, one in graded.items() if one.scores}
     assert (reasons[1], reasons[3]) == ("passed", "no_file")
     assert graded[1].scores["parity"].value == 1 and graded[2].scores["parity"].value == 0
-    assert 4 not in reasons and "not found" in graded[4].error.message
+    assert 4 not in reasons and "invalidated" in graded[4].error.message
+    assert 5 not in reasons and "not found" in graded[5].error.message

@@ -1,5 +1,6 @@
 """From logs to attempts, to what is said of them, and to the next command."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from attempts import read
 from difficulty.band import interval
 from difficulty.find_rates import fit
 from reference.architecture import RARITY
-from tests.made_logs import ROWS, attempts, log, sample, save
+from tests.made_logs import ROOT, ROWS, attempts, log, sample, save
 
 EIGHT = [name for name in ROWS[3]["architecture"] if name != "heads"]
 
@@ -241,10 +242,10 @@ def test_of_many_rows_those_with_the_fewest_departures_are_shown(tmp_path):
 
 
 ADVICE = {  # passes of ten attempts at each row -> the next command
-    "settled": ((20, 20, 10, 5), 50, "python build_dataset.py --like "),
+    "settled": ((20, 20, 10, 5), 50, f"python {ROOT}/build_dataset.py --like "),
     "unclear": ((7, 5, 3, 1), 10, "inspect eval "),
-    "too hard": ((0, 0, 0, 0), 30, "python calibrate.py --run-config "),
-    "too easy": ((10, 10, 10, 9), 10, "python calibrate.py --run-config "),
+    "too hard": ((0, 0, 0, 0), 30, f"python {ROOT}/calibrate.py --run-config "),
+    "too easy": ((10, 10, 10, 9), 10, f"python {ROOT}/calibrate.py --run-config "),
     "one unlucky row": ((6, 0, 0, 0), 10, " "),
 }
 
@@ -256,8 +257,24 @@ def test_there_is_always_a_next_command(case, tmp_path, monkeypatch, capsys):
     code, printed, notes = run(monkeypatch, capsys, path)
     following = printed.splitlines()[2]
     assert (code, notes) == (0, []) and following.startswith("    ") and start in following
-    assert ("--budget 5" in following) == following.strip().startswith("python calibrate.py")
+    assert ("--budget 5" in following) == ("calibrate.py" in following)
     assert f"{sum(passes)} of {4 * epochs} attempts passed" in printed
+
+
+@pytest.mark.parametrize("passes", [(7, 5, 3, 1), (0, 0, 0, 0)])
+def test_after_a_calibration_its_dataset_is_run(passes, tmp_path, monkeypatch, capsys):
+    """Whether its attempts were in the band or not; the new logs are none of a calibration."""
+    made = log(attempts(*passes), metadata={"options": "sha256-0"})
+    save(made, tmp_path / "logs" / "a.eval")
+    (following,) = [
+        line
+        for line in run(monkeypatch, capsys, tmp_path / "logs")[1].splitlines()
+        if line[:4] == "    "
+    ]
+    words = f"-T dataset={tmp_path}/dataset.jsonl --log-dir {tmp_path}/measured"
+    assert following.startswith("    inspect eval --run-config ") and following.endswith(words)
+    config = json.loads((tmp_path / "report" / "run1.json").read_text())
+    assert config["eval_config"]["epochs"] == 10 and not config.get("metadata")
 
 
 def test_the_report_is_written_into_the_working_directory(tmp_path, monkeypatch, capsys):
