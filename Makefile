@@ -58,8 +58,8 @@ walkthrough: $(INSTALLED)  ## docs/walkthrough.md, from a hand-written session t
 dataset: $(INSTALLED)  ## Four fresh rows like those of dataset.jsonl, which nobody else has.
 	python build_dataset.py --ladder --out fresh.jsonl
 
-calibrate: $(INSTALLED)  ## No key, no Docker: a dataset that a search with uneven knowledge passes 10 to 40% of the time.
-	python calibrate.py --model none --attempts 60 --max-samples 4 --sandbox local \
+calibrate: $(INSTALLED)  ## No key, no Docker, a few minutes: a dataset that a search with uneven knowledge should pass 10 to 40% of the time.
+	python calibrate.py --model none --attempts 36 --max-samples 4 --sandbox local \
 		--solver baselines/search.py@search -S knowledge=$(KNOWLEDGE) -S spread=1.5
 
 $(INSTALLED): requirements.lock
