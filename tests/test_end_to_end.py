@@ -137,7 +137,7 @@ REFUSALS = {  # arguments, environment, what is said, lines
     "a model on this machine": (["--sandbox", "local"], {}, REFUSAL, 1),
     "the same, by variable": ([], {"INSPECT_EVAL_SANDBOX": "local"}, REFUSAL, 1),
     "a model role on this machine": (
-        ["--model", "none", "--model-role", f"coder={MODEL}", "--sandbox", "local"],
+        ["--model", "mockllm/x", "--model-role", f"coder={MODEL}", "--sandbox", "local"],
         {},
         REFUSAL,
         1,
