@@ -142,9 +142,7 @@ def main() -> None:
         strength = "strong" if plans.rates.mean() > np.mean(band) else "weak"
         print(f"{model} is too {strength}: no dataset is in the band. This is the nearest.")
     elif not plans.settled:
-        print(
-            "Not certain yet. Run the same command with a larger --budget or --attempts to go on."
-        )
+        print("Not certain yet. To go on: the same command with a larger --budget or --attempts.")
     print(
         f"{model} passes the {len(batch)} variants of {dataset} {in_words(plans, band)}, by {so_far}."
     )

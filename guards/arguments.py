@@ -61,9 +61,8 @@ def refuse_what_cannot_run(asked: dict[str, Any]) -> None:
 
 def read_rows(path: Path) -> list[Row]:
     """Every row of a dataset. Only the first has its hash checked: building a variant takes time."""
-    lines = b",\n".join(
-        path.read_bytes().rstrip().splitlines()
-    )  # one array, which has as many lines
+    # one array, which has as many lines
+    lines = b",\n".join(path.read_bytes().rstrip().splitlines())
     try:
         rows = ROWS.validate_json(b"[" + lines + b"]")
         load(rows[0])

@@ -6,7 +6,7 @@ from inspect_ai.hooks import BeforeModelGenerate, Hooks, TaskStart, hooks
 from inspect_ai.util import LimitExceededError, store
 
 NO_SERVICE = "none", "mockllm/"
-"""How the names of models begin that are none."""
+"""A model whose name begins so asks no service."""
 REFUSAL = "the local sandbox does not isolate: use --sandbox docker"
 
 

@@ -1,4 +1,4 @@
-"""How often the search of baselines/ truly passes a dataset: its knowledge is known.
+"""How often the search of baselines/ passes a dataset in the long run, computed from what it knows.
 
 python tests/true_rates.py calibration/dataset.jsonl --knowledge 0.65 --spread 1.5
 """
