@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from inspect_ai.log import read_eval_log
-from inspect_ai.model import ChatMessageAssistant, ModelOutput, execute_tools
+from inspect_ai.model import ModelOutput, execute_tools
 from inspect_ai.solver import Generate, Solver, TaskState, solver
-from inspect_ai.tool import ToolCall, bash, python
+from inspect_ai.tool import bash, python
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # Inspect loads this file by its path
 
@@ -28,10 +28,10 @@ ARGUMENT = {"python": "code", "bash": "command"}
 def walkthrough() -> Solver:
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         tools = [bash(SECONDS), python(SECONDS), check_port()]
-        for number, (thought, tool, code) in enumerate(CELL.findall(SESSION)):
+        for thought, tool, code in CELL.findall(SESSION):
             arguments = {ARGUMENT[tool]: code} if tool in ARGUMENT else {}
-            call = ToolCall(id=f"cell-{number}", function=tool, arguments=arguments)
-            state.messages.append(ChatMessageAssistant(content=thought.strip(), tool_calls=[call]))
+            said = ModelOutput.for_tool_call("walkthrough", tool, arguments, content=thought.strip())
+            state.messages.append(said.message)
             state.messages += (await execute_tools(state.messages, tools)).messages
         state.output = ModelOutput.from_content("walkthrough", CELL.sub("", SESSION).strip())
         state.messages.append(state.output.message)
