@@ -26,13 +26,13 @@ def read(paths: Sequence[str]) -> tuple[list[EvalLog], pd.DataFrame, list[str]]:
     headers, counted, notes = list[EvalLog](), dict[str, dict](), list[str]()
     for path in paths:
         try:
-            names = [log.name for log in logs_of.list_eval_logs(path)] or [path]
+            names = [log.name.removeprefix("file://") for log in logs_of.list_eval_logs(path)]
         except UNREADABLE as error:
             notes.append(f"{path}: cannot be listed ({first_line(error)})")
             continue
-        for name in names:
+        for name in names or [path]:
             header, attempts, said = read_one(name)
-            notes += [f"{name.removeprefix('file://')}: {said}"] if said else []
+            notes += [f"{name}: {said}"] if said else []
             counts = {attempt["uuid"]: attempt for attempt in attempts if attempt["counts"]}
             if header and counts:
                 headers.append(header)

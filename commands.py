@@ -56,8 +56,7 @@ def save_config(log: EvalLog, path: Path, **changes: Any) -> None:
     config["eval_config"] |= changes
     config.get("metadata", {}).pop("options", None)  # the mark of calibrate.py
     for generation in (config["model"].get("config", {}), config.get("generate_config", {})):
-        generation.pop("seed", None)  # it and a cache would give the same answers again
-        generation.pop("cache", None)
+        generation |= {"seed": None, "cache": None}  # they would give the same answers again
     if spec.solver:
         file, at, name = spec.solver.partition("@")
         config["solver"]["solver"] = found(file) + at + name
@@ -72,8 +71,3 @@ def found(path: str) -> str:
     """Where a file of a run is: the run was made from this folder, or from beside this file."""
     places = [place.resolve() / path for place in (Path(), ROOT)]
     return str(next((place for place in places if place.exists()), path))
-
-
-def folder(log: EvalLog) -> str:
-    """Of a log: a path, or an address."""
-    return log.location.rpartition("/")[0].removeprefix("file://") or "."

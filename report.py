@@ -17,7 +17,7 @@ import pandas as pd
 from inspect_ai.log import EvalLog
 
 from attempts import read
-from commands import ROOT, folder, label, save_config
+from commands import ROOT, label, save_config
 from difficulty.band import BAND, interval
 from difficulty.choose import in_band
 from difficulty.find_rates import Posterior, fit
@@ -71,14 +71,12 @@ def in_common(attempts: pd.DataFrame) -> pd.DataFrame:
 
 def verdict(attempts: pd.DataFrame, rates: np.ndarray) -> str:
     """rates: draws of the rate of all rows."""
-    tried, passed, limited = len(attempts), attempts["passed"].sum(), attempts["limit"].count()
-    broken = attempts["error"].count()
+    tried, passed, sure = len(attempts), attempts["passed"].sum(), in_band(rates).mean()
     said = f"{passed} of {tried} attempts passed: {text(counted(passed, tried))}. These variants "
-    said += f"are in the band of {BAND[0]:.0%} to {BAND[1]:.0%} with a probability of "
-    said += f"{in_band(rates).mean():.0%}."
-    if limited:
+    said += f"are in the band of {BAND[0]:.0%} to {BAND[1]:.0%} with a probability of {sure:.0%}."
+    if limited := attempts["limit"].count():
         said += f" {limited} attempts were ended by a limit: THE RATES ARE NOT VALID, raise it."
-    if broken:
+    if broken := attempts["error"].count():
         said += f" {broken} attempts were ended by an error, for example of the service, and count."
     return said
 
@@ -86,13 +84,14 @@ def verdict(attempts: pd.DataFrame, rates: np.ndarray) -> str:
 def advice(logs: list[EvalLog], attempts: pd.DataFrame, rates: np.ndarray, config: Path) -> str:
     """The next command. config: the file that it may need."""
     sure, file, log = in_band(rates).mean(), shlex.quote(str(config.absolute())), logs[-1]
+    folders = [log.location.rpartition("/")[0] for log in logs]
     if sure >= SURE:
-        like = shlex.join(dict.fromkeys(map(folder, logs)))
+        like = shlex.join(dict.fromkeys(folders))
         command = f"{PYTHON}/build_dataset.py --like {like} --rate 0.25 --count 1000"
         return f"Train on variants like these:\n\n    {command}"
     if "options" in (log.eval.metadata or {}):  # made by calibrate.py
         save_config(log, config, epochs=10)
-        out = Path(folder(log)).absolute().parent
+        out = Path(folders[-1]).absolute().parent
         words = shlex.join(["-T", f"dataset={out}/dataset.jsonl", "--log-dir", f"{out}/measured"])
         command = f"inspect eval --run-config {file} {words}"
         return f"Measure the dataset that calibrate.py makes of these:\n\n    {command}"
@@ -102,7 +101,7 @@ def advice(logs: list[EvalLog], attempts: pd.DataFrame, rates: np.ndarray, confi
         command = f"{PYTHON}/calibrate.py --run-config {file} {limit}"
         return f"Find variants that suit this model:\n\n    {command}"
     save_config(log, config, epochs=-(-len(attempts) // attempts["id"].nunique()))
-    command = f"inspect eval --run-config {file} --log-dir {shlex.quote(folder(log))}"
+    command = f"inspect eval --run-config {file} --log-dir {shlex.quote(folders[-1])}"
     return f"Not certain yet, try as often again:\n\n    {command}"
 
 
