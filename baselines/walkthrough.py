@@ -20,7 +20,7 @@ from tools.check_port import check_port
 
 TEXT = Path(__file__).with_name("session.md").read_text(encoding="utf-8")
 INTRODUCTION, SESSION = TEXT.split("---\n\n", 1)
-CELL = re.compile(r"(.*?)```(\w+)\n(.*?)```\n", re.DOTALL)  # a thought, a tool, what it is given
+CELL = re.compile(r"\s*(.*?)\s*```(\w+)\n(.*?)```\n", re.DOTALL)  # a thought, a tool, its input
 ARGUMENT = {"python": "code", "bash": "command"}
 
 
@@ -30,7 +30,7 @@ def walkthrough() -> Solver:
         tools = [bash(SECONDS), python(SECONDS), check_port()]
         for thought, tool, code in CELL.findall(SESSION):
             arguments = {ARGUMENT[tool]: code} if tool in ARGUMENT else {}
-            said = ModelOutput.for_tool_call("walkthrough", tool, arguments, content=thought.strip())
+            said = ModelOutput.for_tool_call("walkthrough", tool, arguments, content=thought)
             state.messages.append(said.message)
             state.messages += (await execute_tools(state.messages, tools)).messages
         state.output = ModelOutput.from_content("walkthrough", CELL.sub("", SESSION).strip())
