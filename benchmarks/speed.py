@@ -2,7 +2,6 @@
 
 import os
 import sys
-from functools import partial
 from pathlib import Path
 from pickle import dumps
 from statistics import median
@@ -23,8 +22,8 @@ from reference.variant import build, forward
 ROW = read_rows(ROOT / "dataset.jsonl")[1]
 CALLS = dumps([(call.weights, call.tokens) for call in load(ROW)[1:]])
 FLOOR = "import model, pickle, sys; [model.forward(*job) for job in pickle.load(sys.stdin.buffer)]"
-PORT = port(Architecture(**ROW.architecture), "The original.")
-WRITE = ("python", {"code": f"open('model.py', 'w').write({PORT!r})"})
+ORIGINAL = Architecture(**ROW.architecture)
+WRITE = ("python", {"code": f"open('model.py', 'w').write({port(ORIGINAL, '')!r})"})
 NUMPY = ("bash", {"command": f"PATH={sys.prefix}/bin:$PATH python3 -c 'import numpy'"})
 LOOK = ("bash", {"command": "ls -l"})
 SCRIPT = [WRITE, *[NUMPY, LOOK] * 9, NUMPY, ("submit", {"answer": "done"})]
@@ -71,11 +70,10 @@ def rollout(where, null):
 
 def lines(folder):
     """What is measured beside what, the ratio that it may have, and the seconds of both."""
-    architecture, traces = Architecture(**ROW.architecture), load(ROW)[0]
-    build_again = partial(build.__wrapped__, ROW.seed, ROW.number, architecture)
-    reference = partial(forward, traces.weights, traces.tokens, architecture)
-    both = timeit(build_again, number=1), timeit(reference, number=1)
-    yield "build a variant / reference on its traces", "", *both
+    weights, tokens, _ = load(ROW)[0]
+    built = timeit(lambda: build.__wrapped__(ROW.seed, ROW.number, ORIGINAL), number=1)
+    reference = timeit(lambda: forward(weights, tokens, ORIGINAL), number=1)
+    yield "build a variant / reference on its traces", "", built, reference
     yield "start, 20,000 rows / 10 rows", 2, start(folder, 20_000), start(folder, 10)
     for name, where in {"Docker": None, "local": "local"}.items():
         (whole, grade, floor), (null, *_) = rollout(where, False), rollout(where, True)
