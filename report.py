@@ -84,7 +84,7 @@ def verdict(attempts: pd.DataFrame, rates: np.ndarray) -> str:
 def advice(logs: list[EvalLog], attempts: pd.DataFrame, rates: np.ndarray, config: Path) -> str:
     """The next command. config: the file that it may need."""
     sure, file, log = in_band(rates).mean(), shlex.quote(str(config.absolute())), logs[-1]
-    folders = [log.location.rpartition("/")[0] for log in logs]
+    folders = [log.location.rpartition("/")[0] or "." for log in logs]
     if sure >= SURE:
         like = shlex.join(dict.fromkeys(folders))
         command = f"{PYTHON}/build_dataset.py --like {like} --rate 0.25 --count 1000"
