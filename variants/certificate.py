@@ -48,13 +48,10 @@ def changes(architecture: Architecture, weights: Weights) -> Iterator[Port]:
     """The ports that a certified variant is told apart from."""
     hidden = departures(architecture)
     options = {name: alternatives(name, getattr(architecture, name)) for name in SETTINGS}
+    options["heads"] = [heads for heads in head_counts(weights) if heads != architecture.heads]
     if architecture.block == "parallel":  # with one norm to read, the same
         options["block"].remove("parallel_two_norms")
-    changed: list[dict[str, Any]] = [
-        {"heads": heads} for heads in head_counts(weights) if heads != architecture.heads
-    ]
-    for name in SETTINGS:
-        changed += [{name: option} for option in options[name]]
+    changed = [{name: option} for name in options for option in options[name]]
     for one, other in combinations(hidden, 2):
         changed += [{one: a, other: b} for a, b in product(options[one], options[other])]
     for change in changed:
@@ -65,31 +62,25 @@ def changes(architecture: Architecture, weights: Weights) -> Iterator[Port]:
         yield tiled_heads(weights, architecture)
 
 
-def distance(port: Port, call: Call) -> float:
+def distance(port: Port, call: Call, dtype: type = np.float64) -> float:
     """Worst absolute error of a port on a call, or on its first sequence if that is enough; inf if the parameters
-    do not fit it. The port's weights stand in the place of the call's."""
+    do not fit it, or on overflow. The port's weights stand in the place of the call's."""
     weights, architecture = port
-    error = np.inf
-    with np.errstate(all="ignore"):
-        for part in (slice(0, 1), slice(None)):
+    for count in (1, len(call.tokens)):
+        with np.errstate(all="ignore"):
             try:
-                logits = forward(weights, call.tokens[part], architecture)
+                logits = forward(weights, call.tokens[:count], architecture, dtype)
             except (KeyError, ValueError):
                 return np.inf
-            error = np.nan_to_num(abs(logits - call.logits[part]).max(), nan=np.inf)
-            if error >= MARGIN:
-                break
+            error = np.nan_to_num(abs(logits - call.logits[:count]).max(), nan=np.inf)
+        if error >= MARGIN:
+            break
     return float(error)
 
 
 def single_precision_error(architecture: Architecture, calls: list[Call]) -> float:
-    """Worst absolute error, on all calls, of a port whose every array is in single precision; inf on overflow."""
-    worst = 0.0
-    with np.errstate(all="ignore"):
-        for weights, tokens, logits in calls:
-            error = abs(forward(weights, tokens, architecture, dtype=np.float32) - logits).max()
-            worst = max(worst, np.nan_to_num(error, nan=np.inf))
-    return worst
+    """Worst absolute error, on all calls, of a port whose every array is in single precision."""
+    return max(distance((call.weights, architecture), call, np.float32) for call in calls)
 
 
 def is_certified(architecture: Architecture, calls: list[Call]) -> bool:
