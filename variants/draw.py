@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from reference.architecture import HEADS, RARITY, SETTINGS, Architecture
+from reference.architecture import RARITY, SETTINGS, Architecture
+from reference.rows import OPTIONS
 from variants.rules import REQUIRES, conflicts
 
 WEIGHTS = {"common": 6, "uncommon": 3, "rare": 1}
@@ -46,11 +47,10 @@ def with_what_it_requires(random: np.random.Generator, name: str, names: list[st
 
 def with_departures(random: np.random.Generator, names: Iterable[str]) -> Architecture:
     """An architecture with these departures, their settings drawn evenly."""
-    settings = {}
-    for name in names:
-        _, *others = SETTINGS[name]
-        settings[name] = others[random.integers(len(others))]
-    return Architecture(heads=HEADS[random.integers(len(HEADS))], **settings)
+    drawn = {}
+    for name in (*names, "heads"):
+        drawn[name] = OPTIONS[name][random.integers(len(OPTIONS[name]))]
+    return Architecture(**drawn)
 
 
 def draw_id(random: np.random.Generator) -> str:

@@ -63,13 +63,11 @@ def tiled_heads(weights: Weights, architecture: Architecture) -> Port:
     def tile(q, k, v):
         return q, np.resize(k, q.shape), np.resize(v, q.shape)
 
-    port = with_heads(weights, architecture, tile)
-    if architecture.qk_norm == "all_heads":
-        for name in [name for name in weights if name.endswith("norm_k")]:
-            port[0][name] = np.resize(
-                weights[name], weights[name.replace("norm_k", "norm_q")].shape
-            )
-    return port
+    tiled, port = with_heads(weights, architecture, tile)
+    for name, gain in weights.items():
+        if name.endswith("norm_k"):
+            tiled[name] = np.resize(gain, weights[name.replace("norm_k", "norm_q")].shape)
+    return tiled, port
 
 
 def summed_eps(weights: Weights, architecture: Architecture) -> Port:
