@@ -92,9 +92,9 @@ class Attempt:
             return cls(departures, True, departures)
         missed = departures & {*(told.get("missed") or ()), *(told.get("other_value") or ())}
         found = (departures & {*(told.get("found") or ())}) - missed
-        lists = [departures & {*names} for names in told.get("one_of") or ()]
+        lists = [departures & {*names} - found for names in told.get("one_of") or ()]
         # A list with a departure that is known to be missed says nothing more.
-        open_lists = tuple(names - found for names in lists if names - found and not names & missed)
+        open_lists = tuple(names for names in lists if names and not names & missed)
         return cls(departures, False, found, missed, open_lists)
 
 
@@ -130,39 +130,36 @@ class Evidence:
 
     def __init__(self, attempts: Sequence[Attempt], names: Sequence[str]):
         rest = [one.departures.difference(one.found, one.missed, *one.one_of) for one in attempts]
-        tells = np.array([left != one.departures for left, one in zip(rest, attempts)], bool)
-        misses = np.array([len(one.missed) + len(one.one_of) for one in attempts])
         self.passed = np.array([one.passed for one in attempts], bool)
         self.found = indicators([one.found for one in attempts], names)
         self.missed = indicators([one.missed for one in attempts], names)
-        self.untold = indicators(rest, names) * tells[:, None]
-        self.silent = indicators(rest, names) - self.untold  # nothing is told of the attempt
         self.lists = indicators([listed for one in attempts for listed in one.one_of], names)
         self.owner = np.repeat(np.eye(len(attempts)), [len(one.one_of) for one in attempts], axis=0)
+        finds, misses = self.found.sum(1), self.missed.sum(1) + self.owner.sum(0)
+        self.untold = indicators(rest, names) * (finds + misses > 0)[:, None]
+        self.silent = indicators(rest, names) - self.untold  # nothing is told of the attempt
         in_part = self.untold.any(1) | self.owner.any(0)
-        self.finds_told, self.misses_told = self.found.sum(1) * in_part, misses * in_part
+        self.finds_told, self.misses_told = finds * in_part, misses * in_part
 
     def log_likelihood(self, model: Posterior) -> np.ndarray:
         """Of each draw and attempt: (draws, attempts)."""
         f, m, s = model.tells_find[..., None], model.tells_miss[..., None], model.hides
         log_p = -np.log1p(np.exp(-model.logits))  # log_expit takes ten times as long
         log_q = log_p + np.log1p(-s)  # all with the shape (draws, nodes, choices)
-        q = np.exp(log_q)
-        not_found, not_told = np.log1p(-q), np.log1p(-f * q - m * (1 - q))
+        q, found = np.exp(log_q), log_q @ self.found.T
         all_known, all_found = log_p @ self.lists.T, log_q @ self.lists.T
-        some_missed = log_not(all_found)
-        told = log_q @ self.found.T + not_found @ self.missed.T + not_told @ self.untold.T
-        told += some_missed @ self.owner  # A
-        less = (log_p + np.log(s) - not_found) @ self.missed.T  # B / A
-        less += (log_p + np.log(1 - f * (1 - s) - m * s) - not_told) @ self.untold.T
-        less += log_p @ self.silent.T
-        less += (all_known + log_not(all_found - all_known) - some_missed) @ self.owner
+        log_a = found + np.log1p(-q) @ self.missed.T
+        log_a += np.log1p(-f * q - m * (1 - q)) @ self.untold.T
+        log_a += log_not(all_found) @ self.owner
+        log_b = found + (log_p + np.log(s)) @ self.missed.T + log_p @ self.silent.T
+        log_b += (log_p + np.log(1 - f * (1 - s) - m * s)) @ self.untold.T
+        log_b += (all_known + log_not(all_found - all_known)) @ self.owner
         care = np.log(model.care)[..., None]
-        told = np.where(self.passed, care + log_p @ self.found.T, told + log_not(care + less))
-        expected = np.einsum("n,sna->sa", WEIGHTS, np.exp(told))
-        number_told = self.finds_told * np.log(model.tells_find)
-        number_told += self.misses_told * np.log(model.tells_miss)
-        return number_told + np.log(expected + 1e-300)
+        passes, fails = care + log_p @ self.found.T, log_a + log_not(care + log_b - log_a)
+        expected = np.einsum("n,sna->sa", WEIGHTS, np.exp(np.where(self.passed, passes, fails)))
+        told = np.log(model.tells_find) * self.finds_told
+        told += np.log(model.tells_miss) * self.misses_told
+        return told + np.log(expected + 1e-300)
 
 
 def log_not(log_chance: np.ndarray) -> np.ndarray:
