@@ -106,10 +106,9 @@ class Posterior:
         means, deviations = PRIOR.T
         general = (means + deviations * white[:, : len(PRIOR)]).T[..., None]
         ability, slope, spread, luck, *chances, s_0, s_1, s_2 = general
-        # Never 0 or 1, so that logarithms are finite.
-        self.care, self.tells_find, self.tells_miss = expit(np.clip(chances, -30, 30))
+        self.care, self.tells_find, self.tells_miss = expit(chances)
         hides = (s_0 + s_1 * NODES)[..., None] + s_2[..., None] * indicators([late], self.names)
-        self.hides = expit(np.clip(hides, -30, 30))  # (draws, nodes, choices)
+        self.hides = expit(hides)  # (draws, nodes, choices)
         rarities = np.array([RARITY[kind] for kind in rarity.values()])
         ease = slope * rarities + np.exp(spread) * white[:, len(PRIOR) :]
         self.logits = (ability + ease)[:, None] + (luck * NODES)[..., None]
@@ -173,13 +172,13 @@ def indicators(sets: Sequence[Collection[str]], names: Sequence[str]) -> np.ndar
     return np.array(rows, float).reshape(-1, len(names))
 
 
-def fit(attempts: Sequence[Attempt], rarity: Mapping[str, str], seed: int = 0) -> Posterior:
+def fit(attempts: Sequence[Attempt], rarity: Mapping[str, str]) -> Posterior:
     """What the attempts say. rarity: of every choice of the catalogue."""
     times = Counter(attempts)  # many attempts at one row tell the same
     evidence, often = Evidence([*times], tuple(rarity)), np.array([*times.values()], float)
     white = posterior_draws(
         lambda white: evidence.log_likelihood(Posterior(white, rarity)) @ often,
         len(PRIOR) + len(rarity),
-        np.random.default_rng(seed),
+        np.random.default_rng(0),
     )
     return Posterior(white, rarity)
