@@ -39,6 +39,7 @@ from numpy.polynomial.hermite_e import hermegauss
 from scipy.special import expit, log_expit
 
 from difficulty.sampling import posterior_draws
+from identification.search import SCORES, VALUES
 
 RARITY: Final = {"common": 1.0, "uncommon": 0.0, "rare": -1.0}
 """What `slope` multiplies."""
@@ -57,14 +58,7 @@ PRIOR: Final = np.array(
     ]
 )
 """Mean and standard deviation of each parameter, on the real line. z_i: 0, 1."""
-LATE: Final = frozenset(
-    {
-        *("qk_norm", "score_scale", "inverse_layer_scale", "temperature_interval", "score_softcap"),
-        *("rope_pairing", "rope_reversed", "rope_theta", "rotary_fraction", "rope_factor"),
-        *("llama3_factor", "yarn_factor", "scaled_layers", "nope_every", "sliding_window"),
-        *("global_every", "pattern_first", "local_theta"),
-    }
-)
+LATE: Final = frozenset[str]().union(*SCORES).difference(*VALUES)
 """The choices that change nothing at position 0, where (but for sinks) the query sees one key and nothing turns."""
 NODES, WEIGHTS = hermegauss(5)  # E_t[f(t)] = sum of WEIGHTS * f(luck * NODES), Gauss-Hermite
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
