@@ -27,8 +27,7 @@ from inspect_ai.log import list_eval_logs, recover_eval_log, recoverable_eval_lo
 
 from attempts import read_one
 from commands import ROOT, inspect
-from difficulty.band import BAND
-from difficulty.choose import ROUND, Plan, Variant, candidates, in_band, plan
+from difficulty.choose import BAND, ROUND, Plan, Variant, candidates, in_band, plan
 from reference.rows import Row
 from variants.certificate import certified_row
 

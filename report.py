@@ -18,10 +18,10 @@ from inspect_ai.log import EvalLog
 
 from attempts import read
 from commands import ROOT, label, save_config
-from difficulty.band import BAND, interval
-from difficulty.choose import in_band
+from difficulty.choose import BAND, in_band
 from difficulty.find_rates import Posterior, fit
 from reference.architecture import RARITY
+from scorers.pass_rate import interval
 
 PYTHON = f"python {shlex.quote(str(ROOT))}"  # the commands hold in every folder
 SURE = 0.95

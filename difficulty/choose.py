@@ -9,11 +9,11 @@ from typing import Final
 
 import numpy as np
 
-from difficulty.band import BAND
 from difficulty.find_rates import Attempt, Posterior, Variant, fit
 from reference.architecture import RARITY, departures
 from variants.draw import draw_architecture
 
+BAND: Final = (0.1, 0.4)  # of pass rates that are worth training on
 LADDER: Final = (1, 2, 4, 8)  # departures in the pilot
 PILOT: Final = 8  # its attempts
 MOST_DEPARTURES: Final = 12

@@ -4,9 +4,14 @@ from collections import defaultdict
 from math import nan
 
 from inspect_ai.scorer import Metric, SampleScore, metric, value_to_float
+from scipy.stats import binomtest
 
-from difficulty.band import interval
 from difficulty.find_rates import Attempt
+
+
+def interval(passed: int, tried: int) -> tuple[float, float]:
+    """95% Wilson interval of a rate. tried: at least 1."""
+    return binomtest(passed, tried).proportion_ci(method="wilson")
 
 
 @metric(scores="unreduced")

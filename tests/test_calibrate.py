@@ -17,8 +17,7 @@ import pytest
 from inspect_ai.log import list_eval_logs, read_eval_log_samples
 
 from calibrate import affordable
-from difficulty.band import BAND
-from difficulty.choose import SIZE
+from difficulty.choose import BAND, SIZE
 from tests.finder import find_rate
 from tests.harness import SUBMIT, WRONG, containers_and_networks, write
 from tests.messages_api import Hold, MessagesAPI

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from scipy.stats import norm
 
-from difficulty.band import BAND, interval
-from difficulty.choose import HOPELESS, LADDER, PILOT, SIZE, candidates, in_band, near, plan
+from difficulty.choose import BAND, HOPELESS, LADDER, PILOT, SIZE, candidates, in_band, near, plan
 from difficulty.find_rates import LATE, NODES, PRIOR, Attempt, Evidence, Posterior, fit
 from difficulty.sampling import posterior_draws
 from reference.architecture import RARITY, SETTINGS, Architecture
 from reference.variant import build
+from scorers.pass_rate import interval
 from variants.certificate import shows_at_position_0
 from variants.draw import with_departures, with_what_it_requires
 from variants.rules import conflicts

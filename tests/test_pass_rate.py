@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from inspect_ai.scorer import SampleScore, Score
 from scipy.stats import binom
 
-from difficulty.band import interval
-from scorers.pass_rate import pass_rate
+from scorers.pass_rate import interval, pass_rate
 
 
 def scores(*attempts):

@@ -17,9 +17,9 @@ from inspect_ai.scorer import Score, ScoreEdit
 
 import report
 from attempts import read
-from difficulty.band import interval
 from difficulty.find_rates import fit
 from reference.architecture import RARITY
+from scorers.pass_rate import interval
 from tests.made_logs import ROOT, ROWS, attempts, log, sample, save
 
 EIGHT = [name for name in ROWS[3]["architecture"] if name != "heads"]

@@ -12,7 +12,7 @@ from statistics import mean
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from baselines.search import shares
-from difficulty.band import BAND
+from difficulty.choose import BAND
 from guards.arguments import read_rows
 
 if __name__ == "__main__":

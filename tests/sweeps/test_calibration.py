@@ -19,9 +19,9 @@ from scipy.special import expit
 from scipy.stats import binomtest, zscore
 
 from difficulty import find_rates
-from difficulty.band import interval
 from difficulty.choose import ROUND, SIZE, Variant, candidates, in_band, plan
 from reference.architecture import RARITY
+from scorers.pass_rate import interval
 from tests.sweeps.conftest import in_parallel
 
 NAMES = sorted(RARITY)

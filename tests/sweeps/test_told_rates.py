@@ -11,12 +11,12 @@ from random import Random
 import pandas as pd
 
 from baselines.search import shares
-from difficulty.band import interval
 from difficulty.find_rates import Attempt, fit
 from identification.search import recover
 from reference.architecture import RARITY, SETTINGS, Architecture, departures
 from reference.rows import load
 from reference.transformer import forward
+from scorers.pass_rate import interval
 from tests.sweeps.conftest import fresh_row, in_parallel
 from tests.sweeps.test_diagnosis import diagnosed
 from variants.certificate import TOLERANCE
