@@ -11,9 +11,9 @@ and with probability `care` nothing else goes wrong. An attempt passes if all of
 This is the Rasch model of item response theory (Rasch 1960), with departures as items and a random effect of the
 attempt. The ease of a choice is what its rarity lets expect, plus a spread: ease_i = slope * rarity_i + spread * z_i.
 
-An attempt that fails shows i with probability q_i = p_i (1 - s_i): a mistake can hide what is known. Without s, a solver
-that stops at its first mistake would seem to know little. s_i(t) = sigmoid(s_0 + s_1 t / luck + s_2 late_i) differs between
-attempts, and is higher for choices that show after position 0 only (late_i = 1). Given t, an attempt contributes
+An attempt that fails shows i with probability q_i = p_i (1 - s_i): a mistake can hide what is known, more often in some
+attempts and if it shows after position 0 only (late_i = 1): s_i(t) = sigmoid(s_0 + s_1 t / luck + s_2 late_i).
+Given t, an attempt contributes
     product of p_i over D, times care, if it passes;
     A - care * B, if it fails: what is told, less the share of it where all was known and nothing else was wrong.
 A is the product of what the diagnosis tells of the departures; in B all of them were known:
@@ -23,10 +23,8 @@ A is the product of what the diagnosis tells of the departures; in B all of them
     a list, of which at least one is missed                           1 - product of q_i        product of p_i - of q_i
     not told, if nothing is told of the attempt                       1                         p_i
     not told, else                                                    1 - f q_i - m (1 - q_i)   p_i (1 - f (1 - s_i) - m s_i)
-An attempt that tells some but not all tells a find with probability f, and a miss or a list with probability m. These are
-learnt too: else rates would be wrong where one is told more easily than the other.
-
-Every parameter has a normal prior, after a transformation to the real line.
+An attempt that tells some but not all tells a find with probability f, and a miss or a list with probability m.
+docs/difficulty.md says what goes wrong without s, f and m.
 """
 
 from collections import Counter
@@ -57,7 +55,7 @@ PRIOR: Final = np.array(
         (1.0, 1.5),  # s_2
     ]
 )
-"""Mean and standard deviation of each parameter, on the real line. z_i: 0, 1."""
+"""Mean and standard deviation of each parameter, a priori normal on the real line. z_i: 0, 1."""
 LATE: Final = frozenset[str]().union(*SCORES).difference(*VALUES)
 """The choices that change nothing at position 0, where (but for sinks) the query sees one key and nothing turns."""
 NODES, WEIGHTS = hermegauss(5)  # E_t[f(t)] = sum of WEIGHTS * f(luck * NODES), Gauss-Hermite
