@@ -86,10 +86,8 @@ def run(rows: Sequence[Row], options: argparse.Namespace, given: list[str], mark
 def in_words(plans: Plan, band: tuple[float, float]) -> str:
     low, high = np.quantile(plans.rates, (0.025, 0.975))
     sure = in_band(plans.rates, band).mean()
-    return (
-        f"{plans.rates.mean():.0%} of the time (95%: {low:.0%}–{high:.0%}; "
-        f"{sure:.0%} sure to be in {band[0]:.0%}–{band[1]:.0%})"
-    )
+    rate = f"{plans.rates.mean():.0%} of the time (95%: {low:.0%}–{high:.0%}"
+    return f"{rate}; {sure:.0%} sure to be in {band[0]:.0%}–{band[1]:.0%})"
 
 
 def main() -> None:
@@ -122,8 +120,9 @@ def main() -> None:
             scored = attempts[attempts["counts"].astype(bool)]
             plans, size = plan([*scored["told"]], variants, band), affordable(attempts, options)
             so_far = f"{len(scored)} attempts, {attempts['US dollars'].sum():.2f} dollars"
+            rate = in_words(plans, band)
             if len(scored):
-                print(f"{so_far}: the best dataset is passed {in_words(plans, band)}", flush=True)
+                print(f"{so_far}: the best dataset is passed {rate}", flush=True)
             over = plans.settled or plans.hopeless or size <= 0 or not plans.next
             wanted = plans.dataset if over else plans.next[:size]
             missing = [variant for variant in wanted if variant not in rows]
@@ -142,9 +141,7 @@ def main() -> None:
         print(f"{model} is too {strength}: no dataset is in the band. This is the nearest.")
     elif not plans.settled:
         print("Not certain yet. To go on: the same command with a larger --budget or --attempts.")
-    print(
-        f"{model} passes the {len(batch)} variants of {dataset} {in_words(plans, band)}, by {so_far}."
-    )
+    print(f"{model} passes the {len(batch)} variants of {dataset} {rate}, by {so_far}.")
 
 
 if __name__ == "__main__":
