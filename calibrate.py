@@ -15,7 +15,6 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from hashlib import sha256
 from math import inf
 from multiprocessing import Pool
@@ -62,20 +61,15 @@ def affordable(attempts: pd.DataFrame, options: argparse.Namespace) -> int:
     return int(min(sizes)) if left > 0 else 0
 
 
-def write(rows: Sequence[Row], path: Path) -> None:
-    path.write_text("".join(f"{row.model_dump_json()}\n" for row in rows))
-
-
-def run(rows: Sequence[Row], options: argparse.Namespace, given: list[str], mark: str) -> None:
+def run(rows: Path, options: argparse.Namespace, given: list[str], mark: str) -> None:
     """One attempt at each row, all at the same time."""
     if options.budget < inf:  # of an attempt; what the other options say comes first
         os.environ["INSPECT_EVAL_COST_LIMIT"] = str(options.budget)
-    path, logs = options.out.absolute() / "round.jsonl", str(options.out / "logs")
-    write(rows, path)
+    logs = str(options.out / "logs")
     words = ["eval", f"{ROOT}/inspect_task.py@orphan_checkpoint", "--display", "plain"]
     words += [*given, "--epochs", "1", "--max-samples", str(options.max_samples)]
-    words += ["--metadata", f"options={mark}", "--log-dir", logs]
-    words += ["-T", f"dataset={json.dumps(str(path), ensure_ascii=False)}", "-T", "departures=null"]
+    words += ["--metadata", f"options={mark}", "--log-dir", logs, "-T", "departures=null"]
+    words += ["-T", f"dataset={json.dumps(str(rows.absolute()), ensure_ascii=False)}"]
     words += ["--log-buffer", "1"]  # each sample is in the file as soon as it is done
     inspect(*words)
     log, attempts, said = read_one(list_eval_logs(logs)[0].name)
@@ -105,7 +99,8 @@ def main() -> None:
         parser.error("--max-samples is 1 or more")
     if not 0 <= options.band[0] < options.band[1] <= 1:
         parser.error("--band is two rates, the lower one first")
-    band, logs, dataset = tuple(options.band), options.out / "logs", options.out / "dataset.jsonl"
+    band, logs = tuple(options.band), options.out / "logs"
+    dataset, rows_of_round = options.out / "dataset.jsonl", options.out / "round.jsonl"
     # The content of a file of options counts, not its name. A hash, as there may be keys among them.
     told = [Path(word).read_text("utf-8") if os.path.isfile(word) else word for word in given]
     mark = f"sha256-{sha256(repr(told).encode()).hexdigest()}"
@@ -129,11 +124,12 @@ def main() -> None:
             rows |= zip(missing, pool.map(first_certified, missing, chunksize=1))
             variants = [variant for variant in variants if rows.get(variant, "untried")]
             batch = [row for variant in wanted if (row := rows[variant])]
+            rows_of_round.write_text("".join(f"{row.model_dump_json()}\n" for row in batch))
             if over and len(batch) == len(wanted):
                 break
             if batch and not over:
-                run(batch, options, given, mark)
-    write(batch, dataset)
+                run(rows_of_round, options, given, mark)
+    rows_of_round.replace(dataset)
     subprocess.run([sys.executable, ROOT / "report.py", logs, "--out", options.out / "report"])
     model = attempts["model"].iloc[-1]
     if plans.hopeless:
