@@ -9,14 +9,11 @@ What it knows is drawn anew for each attempt.
 """
 
 import io
-import os
-import pickle
 import sys
 from pathlib import Path
 from random import Random
 
 import numpy as np
-from anyio import run_process
 from inspect_ai.model import ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.util import sandbox
@@ -26,9 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # Inspect loads this file by
 
 from identification.port import port
 from identification.search import recover
+from identification.worker import in_a_process
 from reference.architecture import SETTINGS, departures
-
-ROOT = Path(__file__).parents[1]
 
 
 def shares(knowledge: float | dict[str, float], spread: float = 0.0) -> dict[str, float]:
@@ -52,10 +48,7 @@ def search(knowledge: float | dict = 1.0, spread: float = 0.0, seed: int | str =
         weights = np.load(io.BytesIO(await sandbox().read_file("weights.npz", text=False)))
         traces = np.load(io.BytesIO(await sandbox().read_file("traces.npz", text=False)))
         job = dict(weights), traces["tokens"], traces["logits"], known
-        command = [sys.executable, "-m", "baselines.search"]  # the event loop stays free
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-        worker = await run_process(command, input=pickle.dumps(job), cwd=ROOT, env=environment)
-        found, error = pickle.loads(worker.stdout)
+        found, error = await in_a_process(recover, *job)
         unknown = ", ".join(sorted(SETTINGS.keys() - known)) or "nothing"
         facts = f"Worst error: {error:.2g}\nFound: {departures(found)}\nUnknown: {unknown}"
         await sandbox().write_file("model.py", port(found, facts))
@@ -64,7 +57,3 @@ def search(knowledge: float | dict = 1.0, spread: float = 0.0, seed: int | str =
         return state
 
     return solve
-
-
-if __name__ == "__main__":
-    sys.stdout.buffer.write(pickle.dumps(recover(*pickle.load(sys.stdin.buffer))))

@@ -3,21 +3,18 @@
 It is asked again, part by part (reader.py). This never decides the grade, and tells nothing that no answer settles.
 """
 
-import json
 import os
-import pickle
-import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from logging import getLogger
-from pathlib import Path
 from subprocess import CalledProcessError
 from typing import Any
 
 import numpy as np
-from anyio import CapacityLimiter, move_on_after, run_process, to_thread
+from anyio import CapacityLimiter, move_on_after, to_thread
 
 from identification.reading import Reading
+from identification.worker import in_a_process
 from reference.architecture import SETTINGS, Architecture, departures
 from reference.variant import Call
 from scorers.reader import SIZES, Evidence, Reader, innermost, silenced_calls
@@ -29,7 +26,6 @@ SECONDS_OF_A_SEARCH = SECONDS / 6
 """Of its own CPU."""
 WORKERS = CapacityLimiter(max(1, (os.cpu_count() or 2) // 2))
 """Diagnoses at once: half of the cores stay free for other samples."""
-ROOT = Path(__file__).parents[1]
 RunPort = Callable[[list[Call]], Awaitable[Any]]
 """Asks the port; the `logits` of what it returns are flat, of all calls, and after a crash of those before it."""
 KINDS = {
@@ -67,14 +63,10 @@ async def diagnose(
     here, in our code or in the engine, is logged and tells nothing: the grade stands already."""
     with move_on_after(SECONDS):
         asked = await to_thread.run_sync(silenced_calls, architecture, calls)
-        command = [sys.executable, "-m", "scorers.diagnosis"]
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
         try:
             evidence = {"all": [*zip(calls, split(logits, calls))], **await ask(asked, run_port)}
-            job = pickle.dumps((architecture, evidence, SECONDS_OF_A_SEARCH))
             async with WORKERS:
-                worker = await run_process(command, input=job, cwd=ROOT, env=environment)
-            return Diagnosis(**json.loads(worker.stdout))
+                return await in_a_process(explain, architecture, evidence, SECONDS_OF_A_SEARCH)
         except (CalledProcessError, RuntimeError) as error:  # of the worker, of the engine
             getLogger(__name__).warning("diagnosis failed: %s", getattr(error, "stderr", error))
     return Diagnosis()
@@ -162,7 +154,3 @@ def sentence(told: Diagnosis, hidden: dict[str, Any], position: float) -> str:
     }
     clauses = [f"{title}: {', '.join(items)}" for title, items in lists.items() if items]
     return "; ".join([KINDS[told.reason].format(position), *clauses])
-
-
-if __name__ == "__main__":
-    print(json.dumps(vars(explain(*pickle.load(sys.stdin.buffer)))))
