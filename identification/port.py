@@ -1,34 +1,31 @@
 """An architecture as a model.py that needs nothing but NumPy: the sources of the reference in one file."""
 
+import re
 from inspect import getsource
 
 from reference import architecture, transformer
 from reference.architecture import Architecture
 
-HEADER = """
+SPECIAL = """
 import math
-from dataclasses import dataclass, field, fields
-from math import ceil, log, pi, sqrt
-from typing import Any
-
-import numpy as np
 
 erf = np.vectorize(math.erf, otypes=[float])
 
 
 def expit(x):
     return 0.5 * (1 + np.tanh(x / 2))
-
 """
+"""What the sources take from elsewhere than NumPy."""
 
 
 def port(found: Architecture, facts: str) -> str:
     """Source of model.py; facts is its docstring."""
-    lines = (getsource(architecture) + getsource(transformer)).splitlines()
-    body = "\n".join(line for line in lines if not line.startswith(("from ", "import ")))
+    sources = getsource(architecture) + getsource(transformer)
+    sources = sources.replace("from scipy.special import erf, expit\n", SPECIAL)
+    sources = re.sub("from reference.*\n", "", sources)
     return f'''"""{facts}"""
-{HEADER}
-{body}
+
+{sources}
 
 any_forward = forward
 
