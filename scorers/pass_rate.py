@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from math import nan
+from typing import Any
 
 from inspect_ai.scorer import Metric, SampleScore, metric, value_to_float
 from scipy.stats import binomtest
@@ -25,23 +26,22 @@ def pass_rate() -> Metric:
     """
 
     def compute(scores: list[SampleScore]) -> dict[str, float]:
-        happened = defaultdict[str, list[bool]](list)
+        happened = defaultdict[tuple[str, Any], list[bool]](list)
         for score in scores:
             row, told = score.sample_metadata or {}, score.score.metadata or {}
             passed = value_to_float()(score.score.value) == 1
-            happened["pass_all"].append(passed)
-            happened[f"pass_{row['departures']}"].append(passed)
-            happened[f"reason_{'passed' if passed else told.get('reason')}"].append(True)
+            happened["pass", "all"].append(passed)
+            happened["pass", row["departures"]].append(passed)
+            happened["reason", "passed" if passed else told.get("reason")].append(True)
             attempt = Attempt.from_log(row, passed, told)
             for name in attempt.departures:
-                happened[f"told_{name}"].append(name in attempt.found | attempt.missed)
+                happened["told", name].append(name in attempt.found | attempt.missed)
             for name in attempt.found | attempt.missed:
-                happened[f"found_{name}"].append(name in attempt.found)
+                happened["found", name].append(name in attempt.found)
         values = {"pass_all": nan}  # Inspect looks for it at the start of a run
-        for what, attempts in happened.items():
+        for (kind, group), attempts in happened.items():
             number, tried = sum(attempts), len(attempts)
-            kind, _, group = what.partition("_")
-            values[what] = number / (len(scores) if kind == "reason" else tried)
+            values[f"{kind}_{group}"] = number / (len(scores) if kind == "reason" else tried)
             if kind == "pass":
                 values[f"low_{group}"], values[f"high_{group}"] = interval(number, tried)
         return values
