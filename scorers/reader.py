@@ -10,7 +10,7 @@ from identification.search import identify
 from reference.architecture import SETTINGS, Architecture
 from reference.transformer import Weights, forward
 from reference.variant import Call
-from variants.certificate import TOLERANCE, alternatives, distance
+from variants.certificate import TOLERANCE, alternatives
 from variants.ports import head_sizes, with_block
 
 INSIDE = {
@@ -32,34 +32,29 @@ Evidence = dict[str, list[tuple[Call, np.ndarray]]]
 
 def silenced_calls(architecture: Architecture, calls: list[Call]) -> list[tuple[str, Call]]:
     """The parts and the layers, and the longest call of each of the two checkpoints with all else set to zero."""
-    silenced = []
+    silenced, both = [], (".w_o", ".w_out")
     layers = sum(name.endswith("w_o") for name in calls[0].weights)
     for weights, tokens, _ in sorted(calls, key=lambda call: call.tokens.shape[1])[-2:]:
         attention = without(weights, ".w_out")
         mask = without_queries(attention, architecture)
         alone = tokens.reshape(-1, 1)
         for part, zeroed, asked in (
-            ("head", without(attention, ".w_o"), alone),
+            ("head", without(weights, *both), alone),
             ("mlp", without(weights, ".w_o"), alone),
             ("values", mask, alone),
             ("mask", mask, tokens),
             ("attention", attention, tokens),
-            *((f"layer {n}", only_layer(weights, n), tokens[:1]) for n in range(layers)),
+            *((f"layer {n}", without(weights, *both, but=n), tokens[:1]) for n in range(layers)),
         ):
             silenced.append((part, Call(zeroed, asked, forward(zeroed, asked, architecture))))
     return silenced
 
 
-def without(weights: Weights, end: str) -> Weights:
-    """With zeros for each parameter whose name ends so."""
-    return {name: 0 * tensor if name.endswith(end) else tensor for name, tensor in weights.items()}
-
-
-def only_layer(weights: Weights, number: int) -> Weights:
-    """With zeros for what all other layers add."""
-    others = without(without(weights, ".w_o"), ".w_out")
-    kept = {name for name in weights if name.startswith(f"layers.{number}.")}
-    return {name: weights[name] if name in kept else others[name] for name in weights}
+def without(weights: Weights, *ends: str, but: int | None = None) -> Weights:
+    """With zeros for each parameter whose name ends so, but for those of a layer."""
+    kept = f"layers.{but}."
+    zeroed = {name for name in weights if name.endswith(ends) and not name.startswith(kept)}
+    return {name: 0 * tensor if name in zeroed else tensor for name, tensor in weights.items()}
 
 
 def without_queries(weights: Weights, architecture: Architecture) -> Weights:
@@ -142,8 +137,8 @@ class Reader:
         end = int(self.until(part, self.reading)) + 1
         (weights, tokens, logits), _ = self.evidence[part][-1]
         undone = replace(self.original, **{name: SETTINGS[name][0]})
-        port = with_block(weights, self.original.block, undone.block), undone
-        return distance(port, Call(weights, tokens[:, :end], logits[:, :end])) > TOLERANCE
+        answered = answer(undone, weights, tokens[:, :end], self.original)
+        return abs(answered - logits[:, :end]).max() > TOLERANCE
 
 
 def innermost(wrong: dict[str, float]) -> list[str]:
