@@ -29,9 +29,9 @@ def settled_head(call: Call, menu: dict[str, list]) -> dict[str, Any]:
 
     def outside(cap):
         if cap and abs(logits).max() > (1 + 1e-6) * cap:
-            return 1e9
+            return np.log(1e9)
         z, trust = uncapped(logits, cap)
-        return np.mean((z - z @ basis @ basis.T) ** 2 * trust)
+        return np.log(np.mean((z - z @ basis @ basis.T) ** 2 * trust))
 
     def uneven(setting):
         x = hidden / (call.weights["final_norm"] + setting[1])
@@ -41,8 +41,8 @@ def settled_head(call: Call, menu: dict[str, list]) -> dict[str, Any]:
 
     cap = min(menu["final_softcap"], key=outside)
     if cap:
-        near = {"bounds": (0.95 * cap, 1.05 * cap), "options": {"xatol": 1e-12}}
-        close = minimize_scalar(lambda cap: np.log(outside(cap)), **near)
+        bounds = 0.95 * cap, 1.05 * cap
+        close = minimize_scalar(outside, bounds=bounds, options={"xatol": 1e-12})
         cap = min(cap, float(close.x), key=outside)
     hidden = uncapped(logits, cap)[0] @ np.linalg.pinv(unembed).T
     norm, offset = min(product(menu["norm"], menu["gain_offset"]), key=uneven)

@@ -36,7 +36,6 @@ def parameters_used(architecture: Architecture, weights: Weights) -> int:
     head_dim, kv_heads = head_sizes(weights, architecture.heads)
     hidden, mlp = weights["layers.0.w_out"].shape
     parameters = layer_parameters(architecture, hidden, head_dim, kv_heads, mlp)
-    for name, (_, _, shape) in parameters.items():
-        if getattr(weights.get(f"layers.0.{name}"), "shape", None) != shape:
-            return 0
-    return len(parameters)
+    used = {(f"layers.0.{name}", shape) for name, (_, _, shape) in parameters.items()}
+    there = {(name, tensor.shape) for name, tensor in weights.items()}
+    return len(used) if used <= there else 0

@@ -12,7 +12,8 @@ score alone means nothing; then those that show within 5 positions, and those th
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cache
 from itertools import chain, product
 from typing import Any
 
@@ -86,14 +87,11 @@ OTHERS = {
 }
 """What a port may have beside the settings of the catalogue."""
 
-Menu = dict[str, list[Any]]
-
 
 def recover(
-    weights: Weights, tokens: np.ndarray, logits: np.ndarray, known: Iterable[str]
+    weights: Weights, tokens: np.ndarray, logits: np.ndarray, known: Collection[str]
 ) -> tuple[Architecture, float]:
     """The architecture of the traces, as far as the known choices allow, and its worst error."""
-    known = set(known)
     menu = {name: coarse(name) if name in known else [SETTINGS[name][0]] for name in SETTINGS}
     menu |= {"heads": [heads for heads in head_counts(weights) if heads in HEADS], "slip": [None]}
     options = product(*(menu[name] for name in SHAPING))
@@ -156,17 +154,12 @@ def solve(whole: "Stage", states: list[Reading]) -> Reading:
         solved = [plainest(state, stage) for state in reached if stage.solves(state)]
         if not solved:  # what is not settled stays as it was: a poor fit would only blur what is
             break
-        mirrored = [  # until a window closes, the other layers and thetas may give the same
-            replace(
-                state,
-                pattern_first=not state.pattern_first,
-                rope_theta=state.local_theta,
-                local_theta=state.rope_theta,
-            )
-            for state in solved
-            if state.local_theta
-        ]
-        states = [*solved, *filter(stage.solves, mirrored)]
+        states = solved.copy()
+        for state in solved:
+            if theta := state.local_theta:  # until a window closes, the other layers may have it
+                mirrored = replace(state, rope_theta=theta, local_theta=state.rope_theta)
+                mirrored = replace(mirrored, pattern_first=not state.pattern_first)
+                states += [mirrored] if stage.solves(mirrored) else []
     found = states[0]
     if found.logit_scale is None:
         found = replace(found, logit_scale=stage.answer(found)[1])
@@ -178,11 +171,13 @@ class Stage:
     """A part of the calls, and how well readings answer it."""
 
     calls: list[Call]
-    menu: Menu
+    menu: dict[str, list[Any]]
     exact: float  # worst error of what is solved
     original: Reading | None = None  # of a port; None: the calls are the original's own
     deadline: float = np.inf
-    known_errors: dict[Reading, tuple[float, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.errors = cache(self.measured)
 
     def part(self, sequences: int, length: int) -> "Stage":
         """The first positions of some sequences that are long enough, all of one checkpoint."""
@@ -191,7 +186,7 @@ class Stage:
         long = [call for call in long if call.weights is long[0].weights]
         tokens = np.concatenate([call.tokens[:, :length] for call in long])[:sequences]
         logits = np.concatenate([call.logits[:, :length] for call in long])[:sequences]
-        return replace(self, calls=[Call(long[0].weights, tokens, logits)], known_errors={})
+        return replace(self, calls=[Call(long[0].weights, tokens, logits)])
 
     def answer(self, state: Reading) -> tuple[np.ndarray, float]:
         """Error of all logits (flat), and their scale: the best one if the state has none."""
@@ -212,13 +207,10 @@ class Stage:
             error = softcap(scale * z, state.final_softcap) - truth
         return np.nan_to_num(error, nan=1e9), float(scale)
 
-    def errors(self, state: Reading) -> tuple[float, float]:
-        """Root of the mean square and worst of the logits, each computed once."""
-        if state not in self.known_errors:
-            error = self.answer(state)[0]
-            loss = round(float(np.sqrt(np.mean(error**2))), 9)
-            self.known_errors[state] = loss, float(abs(error).max())
-        return self.known_errors[state]
+    def measured(self, state: Reading) -> tuple[float, float]:
+        """Root of the mean square and worst error of the logits."""
+        error = self.answer(state)[0]
+        return round(float(np.sqrt(np.mean(error**2))), 9), float(abs(error).max())
 
     def loss(self, state: Reading) -> float:
         return self.errors(state)[0]
@@ -333,13 +325,11 @@ def climb(states: list[Reading], stage: Stage, moves: Moves) -> list[Reading]:
 
 def plainest(found: Reading, stage: Stage) -> Reading:
     """As few changes as can be and, of what was fitted, values of few digits."""
+    start = stage.original or Reading(found.heads)
     for name, value in stage.changes(found).items():
-        options = [getattr(stage.original or Reading(heads=0), name)]
+        options = [getattr(start, name)]
         if name in RANGES and value is not None:
             options += [float(f"{value:.{digits}g}") for digits in (2, 3, 4)]
-        for option in options:
-            other = replace(found, **{name: option})
-            if name != "heads" and stage.solves(other):
-                found = other
-                break
+        others = [replace(found, **{name: option}) for option in options]
+        found = next(filter(stage.solves, others), found)
     return found
