@@ -201,7 +201,9 @@ def run(port, **options) -> Diagnosis:
     return asyncio.run(diagnose(ORIGINAL, calls, port(calls), run_port, **options))
 
 
-def test_it_runs_in_a_process_of_its_own(monkeypatch):
+@pytest.mark.parametrize("safe_path", ["", "1"])  # 1: Python leaves its working directory out
+def test_it_runs_in_a_process_of_its_own(safe_path, monkeypatch):
+    monkeypatch.setenv("PYTHONSAFEPATH", safe_path)
     monkeypatch.setattr(diagnosis, "SECONDS", 300)  # a busy machine
     port = answers_of(Architecture(**vars(ORIGINAL) | {"rotary_fraction": 1.0}), ORIGINAL)
     assert run(port).missed == ["rotary_fraction"]
