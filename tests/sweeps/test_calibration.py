@@ -1,6 +1,6 @@
 """Calibration finds a dataset in the band, and its intervals hold: the loop of calibrate.py, on simulated solvers.
 
-pytest tests/sweeps/test_calibration.py --sweep --count 13 -s      # solvers in each kind of world
+pytest tests/sweeps/test_calibration.py --sweep --count 40 -s      # solvers in each kind of world
 
 A solver finds choice i with probability sigmoid(a + b_i + t). Its mean find rate is uniform in .15 to .93, the standard
 deviation of b_i in .5 to 2, that of t in 0 to 1.2, and the probability that nothing else goes wrong in .7 to 1. What
