@@ -23,7 +23,7 @@ UNREADABLE = (OSError, ValueError, LookupError, EOFError, RuntimeError, ImportEr
 
 def read(paths: Sequence[str]) -> tuple[list[EvalLog], pd.DataFrame, list[str]]:
     """Headers of the logs that count, oldest first; the attempts that count; lines on the rest."""
-    headers, counted, notes = list[EvalLog](), dict[str, dict](), list[str]()
+    counting, notes = list[tuple[EvalLog, list]](), list[str]()
     for path in paths:
         try:
             names = [log.name.removeprefix("file://") for log in logs_of.list_eval_logs(path)]
@@ -33,12 +33,14 @@ def read(paths: Sequence[str]) -> tuple[list[EvalLog], pd.DataFrame, list[str]]:
         for name in names or [path]:
             header, attempts, said = read_one(name)
             notes += [f"{name}: {said}"] if said else []
-            counts = {attempt["uuid"]: attempt for attempt in attempts if attempt["counts"]}
+            counts = [attempt for attempt in attempts if attempt["counts"]]
             if header and counts:
-                headers.append(header)
-                counted |= counts  # a retried log repeats what it keeps
-    headers.sort(key=lambda log: log.eval.created)
-    return headers, pd.DataFrame(counted.values()), notes
+                counting.append((header, counts))
+    counting.sort(key=lambda log: log[0].eval.created)
+    every = pd.DataFrame(attempt for _, attempts in counting for attempt in attempts)
+    for same in ("uuid", "attempt") if counting else ():  # a retried log repeats; the first counts
+        every = every.drop_duplicates(same, ignore_index=True)
+    return [header for header, _ in counting], every, notes
 
 
 def read_one(name: str) -> tuple[EvalLog | None, list[dict[str, Any]], str]:
@@ -73,13 +75,15 @@ def facts(sample: EvalSampleSummary, header: EvalLog, invalid: bool) -> dict[str
     attempt = Attempt.from_log(sample.metadata, passed, told)
     other_value = attempt.missed & {*told.get("other_value", ())}
     model, seed = label(header), (header.eval.solver_args_passed or {}).get("seed")
+    # A retry keeps the id of its task; and the same seed makes the same attempt.
+    run = header.eval.task_id or sample.uuid if seed is None else f"{model} {seed}"
     used = sum(sample.model_usage.values(), ModelUsage())
     fault = f"no score, no fault of the model ({first_line(sample.error or 'unscored')})"
     reason = "passed" if passed else told.get("reason")
     return {
         "model": model,
-        # The same seed makes the same attempt.
-        "uuid": sample.uuid if seed is None else f"{model} {seed} {sample.id} {sample.epoch}",
+        "uuid": sample.uuid,
+        "attempt": f"{run} {sample.id} {sample.epoch}",
         **sample.model_dump(include=AS_THEY_ARE),
         "row": sample.metadata,
         "departures": sample.metadata["departures"],

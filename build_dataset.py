@@ -83,8 +83,9 @@ def main() -> None:
     up_to = range(1, MOST_DEPARTURES + 1)
     add("--departures", type=int, nargs="+", choices=up_to, default=[*LADDER], help="1 2 4 8")
     add("--count", type=int, default=1, help="variants for each of these numbers")
-    add("--ladder", action="store_true", help="the four rows of the task itself")
-    add("--like", nargs="+", metavar="LOGS", help="of a model, to aim at its pass rate")
+    way = parser.add_mutually_exclusive_group().add_argument
+    way("--ladder", action="store_true", help="the four rows of the task itself")
+    way("--like", nargs="+", metavar="LOGS", help="of a model, to aim at its pass rate")
     add("--rate", type=float, default=0.25, help="the pass rate to aim at (0.25)")
     add("--seed", default=secrets.token_hex(16), help="128 bits, in hexadecimal")
     add("--out", type=Path, default=Path("train.jsonl"), help="file to write")
@@ -95,7 +96,7 @@ def main() -> None:
         parser.error("--rate is between 0 and 1")
     if not re.fullmatch("[0-9a-f]{1,32}", options.seed):
         parser.error("--seed is a number of at most 32 hexadecimal digits, 0-9 and a-f")
-    if not options.out.absolute().parent.is_dir():
+    if options.out.is_dir() or not options.out.absolute().parent.is_dir():
         parser.error("--out is a file in a folder that exists")
     with Pool() as pool:
         total, sizes = options.count, dict.fromkeys(options.departures)

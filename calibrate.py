@@ -25,7 +25,7 @@ import pandas as pd
 from inspect_ai.log import list_eval_logs, recover_eval_log, recoverable_eval_logs
 
 from attempts import read_one
-from commands import ROOT, inspect
+from commands import MARK, ROOT, inspect
 from difficulty.choose import BAND, ROUND, Plan, Variant, candidates, in_band, plan
 from reference.rows import Row
 from variants.certificate import certified_row
@@ -43,6 +43,8 @@ def known(logs: str, mark: str) -> pd.DataFrame:
         if header and (header.eval.metadata or {}).get("options") != mark:
             sys.exit(f"{log.name} is of another model or other options: give another --out")
         attempts += made
+    if len({one["model"] for one in attempts}) > 1:
+        sys.exit(f"{logs} has attempts of more than one model: give one, and another --out")
     return pd.DataFrame(attempts or {name: [] for name in ("row", "told", "counts", "US dollars")})
 
 
@@ -99,11 +101,15 @@ def main() -> None:
         parser.error("--max-samples is 1 or more")
     if not 0 <= options.band[0] < options.band[1] <= 1:
         parser.error("--band is two rates, the lower one first")
+    if "-T" in given:
+        parser.error("the variants are drawn here: leave -T out")
+    if options.out.exists() and not options.out.is_dir():
+        parser.error("--out is a folder")
     band, logs = tuple(options.band), options.out / "logs"
     dataset, rows_of_round = options.out / "dataset.jsonl", options.out / "round.jsonl"
     # The content of a file of options counts, not its name. A hash, as there may be keys among them.
     told = [Path(word).read_text("utf-8") if os.path.isfile(word) else word for word in given]
-    mark = f"sha256-{sha256(repr(told).encode()).hexdigest()}"
+    mark = MARK + sha256(repr(told).encode()).hexdigest()
     logs.mkdir(parents=True, exist_ok=True)
     variants = candidates(np.random.default_rng(0))
     rows: dict[Variant, Row | None] = {}  # None: none of its draws is certified

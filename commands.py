@@ -19,6 +19,8 @@ INCIDENTAL = {  # of GenerateConfig: it does not change how a model acts
     *("adaptive_connections", "batch", "cache_prompt", "logprobs", "top_logprobs"),
     *("prompt_logprobs", "cache", "seed"),
 }
+MARK = "sha256-"
+"""How the mark of calibrate.py begins, `options` in the metadata of its logs."""
 USUAL = {"turn_limit": 400, "parallel_tool_calls": False}
 """What the task itself sets. It is not asked: its dataset may be the one that is to be made anew."""
 
@@ -46,28 +48,29 @@ def label(log: EvalLog) -> str:
     return " ".join([spec.model, *solver, *(f"{name}={given[name]}" for name in differing)])
 
 
-def save_config(log: EvalLog, path: Path, **changes: Any) -> None:
+def save_config(log: EvalLog, path: Path, dataset: str | None = None, **changes: Any) -> None:
     """Writes what `inspect eval --run-config` needs to run this once more, from any folder, with
-    another seed. changes: of Inspect's EvalConfig."""
+    another seed. dataset: another one; changes: of Inspect's EvalConfig."""
     inspect("log", "export-config", log.location, "--format", "json", "--output", str(path))
     config, spec = json.loads(path.read_text("utf-8")), log.eval
-    arguments = spec.task_args | {"dataset": spec.dataset.name}
+    arguments = spec.task_args | {"dataset": dataset or spec.dataset.name}
     config["task"] = {"task": f"{ROOT}/inspect_task.py@orphan_checkpoint", "args": arguments}
     config["eval_config"] |= changes
-    config.get("metadata", {}).pop("options", None)  # the mark of calibrate.py
+    if str(config.get("metadata", {}).get("options")).startswith(MARK):
+        del config["metadata"]["options"]
     for generation in (config["model"].get("config", {}), config.get("generate_config", {})):
         generation |= {"seed": None, "cache": None}  # they would give the same answers again
     if spec.solver:
         file, at, name = spec.solver.partition("@")
-        config["solver"]["solver"] = found(file) + at + name
+        config["solver"]["solver"] = found(file, log) + at + name
         if (spec.solver_args_passed or {}).get("seed") is not None:
             config["solver"]["args"]["seed"] = secrets.randbits(32)
     if spec.sandbox and isinstance(spec.sandbox.config, str):
-        config["sandbox"] = f"{spec.sandbox.type}:{found(spec.sandbox.config)}"
+        config["sandbox"] = f"{spec.sandbox.type}:{found(spec.sandbox.config, log)}"
     path.write_text(json.dumps(config, indent=1), "utf-8")
 
 
-def found(path: str) -> str:
-    """Where a file of a run is: the run was made from this folder, or from beside this file."""
-    places = [place.resolve() / path for place in (Path(), ROOT)]
+def found(path: str, log: EvalLog) -> str:
+    """Where a file of a run is: the run was made from this folder, from one above its log, or here."""
+    places = [place.resolve() / path for place in (Path(), *Path(log.location).parents, ROOT)]
     return str(next((place for place in places if place.exists()), path))

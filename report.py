@@ -11,13 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from inspect_ai.log import EvalLog
+from matplotlib.figure import Figure
 
 from attempts import read
-from commands import ROOT, label, save_config
+from commands import MARK, ROOT, label, save_config
 from difficulty.choose import BAND, in_band
 from difficulty.find_rates import Posterior, fit
 from reference.architecture import RARITY
@@ -89,11 +89,10 @@ def advice(logs: list[EvalLog], attempts: pd.DataFrame, rates: np.ndarray, confi
         like = shlex.join(dict.fromkeys(folders))
         command = f"{PYTHON}/build_dataset.py --like {like} --rate 0.25 --count 1000"
         return f"Train on variants like these:\n\n    {command}"
-    if "options" in (log.eval.metadata or {}):  # made by calibrate.py
-        save_config(log, config, epochs=10)
+    if str((log.eval.metadata or {}).get("options")).startswith(MARK):
         out = Path(folders[-1]).absolute().parent
-        words = shlex.join(["-T", f"dataset={out}/dataset.jsonl", "--log-dir", f"{out}/measured"])
-        command = f"inspect eval --run-config {file} {words}"
+        save_config(log, config, dataset=f"{out}/dataset.jsonl", epochs=10)
+        command = f"inspect eval --run-config {file} --log-dir {shlex.quote(f'{out}/measured')}"
         return f"Measure the dataset that calibrate.py makes of these:\n\n    {command}"
     if sure <= 1 - SURE:
         save_config(log, config, limit=None, sample_id=None)
@@ -125,7 +124,8 @@ def draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
     rates = cells[cells.map(lambda cell: isinstance(cell, tuple))]
     names = [f"{name}: {column}" for name, column in rates.index]
     low, rate, high = 100 * np.transpose(rates.tolist())
-    figure, axes = plt.subplots(figsize=(7, 1 + len(rates) / 5), layout="constrained")
+    figure = Figure(figsize=(7, 1 + len(rates) / 5), layout="constrained")
+    axes = figure.subplots()
     axes.axvspan(100 * BAND[0], 100 * BAND[1], color="#d9ead3")
     axes.errorbar(rate, names, xerr=(rate - low, high - rate), fmt="o")
     axes.set(xlim=(-2, 102), xlabel="%, with 95% intervals; green: the band of pass rates")
@@ -159,6 +159,8 @@ def main() -> None:
     parser.add_argument("logs", nargs="+", metavar="LOG", help="a log, or a folder of logs")
     parser.add_argument("--out", type=Path, default=Path("report"), help="folder to write (report)")
     options = parser.parse_args()
+    if options.out.exists() and not options.out.is_dir():
+        parser.error("--out is a folder")
     headers, every, notes = read(options.logs)
     sys.stderr.writelines(f"{note}\n" for note in notes)
     if not headers:

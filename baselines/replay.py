@@ -10,6 +10,8 @@ from inspect_ai.model import ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.util import sandbox
 
+LONGEST = 1_000_000  # bytes of a model.py that a log keeps
+
 
 @solver
 def replay(log: str) -> Solver:
@@ -21,7 +23,11 @@ def replay(log: str) -> Solver:
         if score is None or old.invalidation:
             why = "is invalidated" if old.invalidation else "has no score"
             raise ValueError(f"epoch {state.epoch} of {state.sample_id} {why} in {log}")
-        if source := (score.metadata or {})["source"]:
+        source = (score.metadata or {})["source"]
+        lost = score.answer == "timeout" and not source
+        if lost or len(source.encode()) >= LONGEST:
+            raise ValueError(f"{log} does not hold the whole model.py of {state.sample_id}")
+        if source:
             await sandbox().write_file("model.py", source)
         state.output = ModelOutput.from_content("replay", f"was {score.answer}")
         state.messages.append(state.output.message)

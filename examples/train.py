@@ -34,12 +34,12 @@ def rollouts(task: Task, group: int, **policy) -> dict[str, list[tuple[float, Ev
     thread of its own, so that this works under a running event loop too."""
     with ThreadPoolExecutor(1) as thread:
         (log,) = thread.submit(eval, task, epochs=group, **policy).result()
-    if not log.samples:
-        raise ValueError("rewards are read from the log's samples: leave log_samples on")
     groups = defaultdict(list)
-    for sample in log.samples:
+    for sample in log.samples or []:
         if sample.scores:
             groups[str(sample.id)].append((sample.scores["parity"].as_float(), sample))
+    if not groups:
+        raise ValueError(f"no rollout has a score (leave log_samples and score on): {log.location}")
     return groups
 
 

@@ -33,8 +33,9 @@ def chosen_rows(dataset: Any, departures: Any) -> tuple[Path, list[Row]]:
     folder = START if Path.cwd() == ROOT else Path.cwd()
     places = [folder / os.path.expanduser(str(dataset)), ROOT / str(dataset)]
     for log in options.get("log_files", ()):  # of `inspect eval-retry`, perhaps from another folder
+        log = log if "://" in str(log) else START / log
         used = str(read_eval_log(log, header_only=True).eval.dataset.name)
-        places[:0] = [Path(used)] if used.endswith(str(dataset)) else []
+        places[:0] = [Path(used)] if used.endswith(os.path.normpath(str(dataset))) else []
     path = next(filter(os.path.isfile, places), None)  # Path.is_file raises for very long names
     if path is None or not isinstance(dataset, str | Path):
         raise PrerequisiteError(f"dataset={dataset!r}: give the path of a .jsonl file that exists")

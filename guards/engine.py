@@ -37,9 +37,12 @@ async def execute(source: str, seconds: int, job: bytes) -> ExecResult[str]:
 
 
 def raise_if_never_begun(state: TaskState) -> None:
-    """RuntimeError: the sample was refused, or ended by an error before the agent's first answer."""
+    """RuntimeError: the sample was refused, or ended by an error before the model's first answer."""
     if "refused" in state.store:
         raise RuntimeError(state.store.get("refused"))
-    broken = [event.error.message for event in transcript().events if event.event == "error"]
-    if broken and not state.output.choices:
+    events = transcript().events
+    broken = [event.error.message for event in events if event.event == "error"]
+    # an agent's own loop may set the state's output at its end only
+    answers = [event.output for event in events if event.event == "model"]
+    if broken and not any(answer.choices for answer in (state.output, *answers)):
         raise RuntimeError(broken[-1])

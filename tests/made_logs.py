@@ -46,6 +46,7 @@ def log(samples, model=MODEL, config=None, **of_eval):
     """A finished log, as Inspect would write it."""
     spec = EvalSpec(
         created="2026-01-02T03:04:05+00:00",
+        task_id=uuid4().hex,
         task="orphan_checkpoint",
         task_version=VERSION,
         dataset=EvalDataset(name=str(ROOT / "dataset.jsonl"), location="dataset.jsonl"),

@@ -13,7 +13,7 @@ ROW = ROWS[0]
 
 def test_the_sources_of_a_log_are_graded_again(tmp_path):
     """The command of the file, as it stands but for the sandbox: one that was misjudged, a wrong one, none, one that is
-    invalidated, and one that is not in the log."""
+    invalidated, one that is not in the log, and one whose source is not."""
     right = port(Architecture(**ROW["architecture"]), "")
     sources = {
         1: right,
@@ -21,11 +21,13 @@ def test_the_sources_of_a_log_are_graded_again(tmp_path):
         3: "",
     }
     samples = [sample(ROW, epoch, source=source) for epoch, source in sources.items()]
+    samples[2].scores["parity"].answer = "no_file"
     samples.append(sample(ROW, 4, source=right))
     samples[3].invalidation = ProvenanceData(author="me", reason="the engine was restarted")
+    samples.append(sample(ROW, 6, source=""))  # one that timed out
     old = save(log(samples), tmp_path / "old.eval")
     words = ["inspect", "eval", "inspect_task.py", "--solver", "baselines/replay.py@replay"]
-    words += ["-S", f"log={old}", "--model", "none", "--epochs", "5", "--sample-id", ROW["id"]]
+    words += ["-S", f"log={old}", "--model", "none", "--epochs", "6", "--sample-id", ROW["id"]]
     words += ["--sandbox", "local", "--display", "none", "--log-dir", str(tmp_path / "new")]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -35,4 +37,5 @@ def test_the_sources_of_a_log_are_graded_again(tmp_path):
     assert (reasons[1], reasons[3]) == ("passed", "no_file")
     assert graded[1].scores["parity"].value == 1 and graded[2].scores["parity"].value == 0
     assert 4 not in reasons and "invalidated" in graded[4].error.message
+    assert 6 not in reasons and "does not hold" in graded[6].error.message
     assert 5 not in reasons and "not found" in graded[5].error.message

@@ -74,6 +74,15 @@ def test_a_retried_log_counts_what_it_keeps_once(tmp_path):
     assert sorted(read([str(tmp_path)])[1]["epoch"]) == [1, 2, 3]
 
 
+def test_an_attempt_that_a_retry_makes_anew_counts_as_it_first_was(tmp_path):
+    """Inspect makes a sample with an error anew, even if it has a score."""
+    first, again = log([sample(passed=False)]), log([sample(passed=True)])
+    again.eval.task_id, again.eval.created = first.eval.task_id, "2026-01-03T03:04:05+00:00"
+    save(again, tmp_path / "a.eval")
+    save(first, tmp_path / "b.eval")
+    assert read([str(tmp_path)])[1]["passed"].tolist() == [False]
+
+
 def test_faults_of_the_engine_are_told_apart(tmp_path):
     made = log(attempts(1, epochs=4))
     error = EvalError(message="Docker is gone\nmore", traceback="", traceback_ansi="")
@@ -271,10 +280,11 @@ def test_after_a_calibration_its_dataset_is_run(passes, tmp_path, monkeypatch, c
         for line in run(monkeypatch, capsys, tmp_path / "logs")[1].splitlines()
         if line[:4] == "    "
     ]
-    words = f"-T dataset={tmp_path}/dataset.jsonl --log-dir {tmp_path}/measured"
-    assert following.startswith("    inspect eval --run-config ") and following.endswith(words)
+    assert following.startswith("    inspect eval --run-config ")
+    assert following.endswith(f" --log-dir {tmp_path}/measured")
     config = json.loads((tmp_path / "report" / "run1.json").read_text())
     assert config["eval_config"]["epochs"] == 10 and not config.get("metadata")
+    assert config["task"]["args"]["dataset"] == f"{tmp_path}/dataset.jsonl"
 
 
 def test_the_report_is_written_into_the_working_directory(tmp_path, monkeypatch, capsys):

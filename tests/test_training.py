@@ -58,7 +58,7 @@ def test_groups_have_a_reward_for_each_rollout_that_was_graded(tmp_path):
 
 
 def test_a_log_without_samples_says_so(tmp_path):
-    with pytest.raises(ValueError, match="leave log_samples on"):
+    with pytest.raises(ValueError, match="leave log_samples and score on"):
         train.rollouts(task(0), 1, **policy(tmp_path, log_samples=False))
 
 
