@@ -62,7 +62,8 @@ def test_the_working_directory_comes_first(way, tmp_path):
     assert f"departures=2: {tmp_path}/dataset.jsonl has rows with 1" in said
 
 
-def test_a_retry_reads_the_rows_of_its_run(tmp_path):
+@pytest.mark.parametrize("dataset", [None, "./dataset.jsonl"])
+def test_a_retry_reads_the_rows_of_its_run(dataset, tmp_path):
     """From another folder too, which may have a file of the same name: ours has four rows."""
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
@@ -77,8 +78,17 @@ def test_a_retry_reads_the_rows_of_its_run(tmp_path):
         SandboxEnvironmentSpec("local"),
     )
     made.eval.dataset.name = f"{here}/dataset.jsonl"
-    path = save(made, here / "a.eval")
-    words = ["inspect", "eval-retry", path, "--log-dir", f"{there}/logs", "--display", "none"]
+    made.eval.task_args = {"dataset": dataset} if dataset else {}
+    save(made, here / "a.eval")
+    words = [
+        "inspect",
+        "eval-retry",
+        "../here/a.eval",
+        "--log-dir",
+        f"{there}/logs",
+        "--display",
+        "none",
+    ]
     done = subprocess.run(words, cwd=there, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     (info,) = list_eval_logs(f"{there}/logs")

@@ -160,6 +160,8 @@ def test_fresh_seeds_are_printed_and_kept(tmp_path, monkeypatch, capsys):
         ["--seed", "-1"],
         ["--seed", "f" * 33],
         ["--out", "no/such/folder/rows.jsonl"],
+        ["--out", "."],
+        ["--like", "logs", "--ladder"],
     ],
 )
 def test_bad_arguments_are_refused_in_one_line(arguments, tmp_path, monkeypatch, capsys):

@@ -8,10 +8,14 @@ import subprocess
 import sys
 
 import pytest
+from inspect_ai import eval
 from inspect_ai.log import list_eval_logs, read_eval_log
+from inspect_ai.model import ModelOutput, ModelUsage, get_model
+from inspect_ai.solver import solver
 from inspect_ai.tool import ToolError, tool
 
 from guards.unbreakable import unbreakable
+from inspect_task import orphan_checkpoint
 from tests.harness import (
     RIGHT,
     ROOT,
@@ -202,3 +206,28 @@ def test_the_turn_limit(tmp_path):
     sample = run_cases({"endless": script}, tmp_path, sandbox="local", turn_limit=12)["endless"]
     assert sample.limit.type == "turn" and sample.limit.limit == 12
     assert score(sample).value == 0
+
+
+@solver
+def own_loop(asks: bool):
+    """An agent's own loop, which breaks before it sets the state's output."""
+
+    async def solve(state, generate):
+        if asks:
+            said = ModelOutput.from_content("mockllm/model", "I begin.")
+            said.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+            model = get_model("mockllm/model", custom_outputs=[said], memoize=False)
+            await model.generate(state.messages)
+        raise OSError("argument list too long")
+
+    return solve
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_loop_of_its_own_that_breaks_is_scored_once_its_model_has_answered(asks, tmp_path):
+    run = {"model": "mockllm/model", "sandbox": "local", "display": "none"}
+    task = orphan_checkpoint(departures=1)
+    (log,) = eval(task, solver=own_loop(asks), log_dir=str(tmp_path), **run)
+    (sample,) = log.samples
+    assert "argument list too long" in sample.error.message
+    assert bool(sample.scores) == asks
