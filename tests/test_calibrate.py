@@ -16,10 +16,11 @@ import pandas as pd
 import pytest
 from inspect_ai.log import list_eval_logs, read_eval_log_samples
 
-from calibrate import affordable
+from calibrate import affordable, known
 from difficulty.choose import BAND, SIZE
 from tests.finder import find_rate
 from tests.harness import SUBMIT, WRONG, containers_and_networks, write
+from tests.made_logs import attempts, log, save
 from tests.messages_api import Hold, MessagesAPI
 
 pytestmark = pytest.mark.long
@@ -104,6 +105,15 @@ def test_what_is_wrong_is_said_in_one_line(arguments, says, tmp_path):
     assert process.returncode == 2
     assert says in output.splitlines()[-1]
     assert not list((tmp_path / "logs").glob("*"))
+
+
+def test_attempts_of_two_models_are_no_calibration(tmp_path):
+    """A --model may be a list."""
+    for model in ("mockllm/a", "mockllm/b"):
+        made = log(attempts(1, epochs=2), model=model, metadata={"options": "sha256-0"})
+        save(made, tmp_path / f"{model[-1]}.eval")
+    with pytest.raises(SystemExit, match="of more than one model: give one, and another --out"):
+        known(str(tmp_path), "sha256-0")
 
 
 def test_a_file_of_options_counts_by_its_content(tmp_path):

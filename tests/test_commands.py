@@ -13,7 +13,7 @@ from inspect_ai.model import GenerateConfig, ModelConfig
 from inspect_ai.util import SandboxEnvironmentSpec
 
 from attempts import read
-from commands import USUAL, label, save_config
+from commands import MARK, USUAL, label, save_config
 from inspect_task import orphan_checkpoint
 from tests.made_logs import ROOT, log, sample, save
 
@@ -265,6 +265,19 @@ def test_model_solver_and_their_arguments_are_carried_over(again):
         "dataset": str(ROOT / "dataset.jsonl"),
     }
     assert options["epochs"].epochs == 3
+
+
+def test_a_solver_lies_in_the_folder_of_its_run(again, tmp_path):
+    """The report may be made in another one; the log lies below."""
+    (tmp_path / "mine.py").write_text("")
+    options = again(log([], solver="mine.py@put"))
+    assert options["solver"].solver == f"{tmp_path}/mine.py@put"
+
+
+def test_metadata_of_a_users_own_is_carried_over(again):
+    """calibrate.py has an entry of the same name."""
+    assert again(log([], metadata={"options": "x"}))["metadata"] == {"options": "x"}
+    assert not again(log([], metadata={"options": f"{MARK}0"})).get("metadata")
 
 
 @pytest.mark.parametrize("seed", [4, 0, "runA"])
