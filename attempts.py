@@ -38,8 +38,8 @@ def read(paths: Sequence[str]) -> tuple[list[EvalLog], pd.DataFrame, list[str]]:
                 counting.append((header, counts))
     counting.sort(key=lambda log: log[0].eval.created)
     every = pd.DataFrame(attempt for _, attempts in counting for attempt in attempts)
-    for same in ("uuid", "attempt") if counting else ():  # a retried log repeats; the first counts
-        every = every.drop_duplicates(same, ignore_index=True)
+    if counting:  # a retried log repeats attempts, some of them anew: the first one counts
+        every = every.drop_duplicates("uuid").drop_duplicates("attempt", ignore_index=True)
     return [header for header, _ in counting], every, notes
 
 

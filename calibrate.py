@@ -101,10 +101,10 @@ def main() -> None:
         parser.error("--max-samples is 1 or more")
     if not 0 <= options.band[0] < options.band[1] <= 1:
         parser.error("--band is two rates, the lower one first")
-    if "-T" in given:
+    if any(word.startswith("-T") for word in given):
         parser.error("the variants are drawn here: leave -T out")
     if options.out.exists() and not options.out.is_dir():
-        parser.error("--out is a folder")
+        parser.error("--out is a file: give a folder")
     band, logs = tuple(options.band), options.out / "logs"
     dataset, rows_of_round = options.out / "dataset.jsonl", options.out / "round.jsonl"
     # The content of a file of options counts, not its name. A hash, as there may be keys among them.

@@ -71,6 +71,6 @@ def save_config(log: EvalLog, path: Path, dataset: str | None = None, **changes:
 
 
 def found(path: str, log: EvalLog) -> str:
-    """Where a file of a run is: the run was made from this folder, from one above its log, or here."""
+    """Where a file of a run is: in this folder, in one above its log, or in this repository."""
     places = [place.resolve() / path for place in (Path(), *Path(log.location).parents, ROOT)]
     return str(next((place for place in places if place.exists()), path))

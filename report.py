@@ -124,6 +124,7 @@ def draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
     rates = cells[cells.map(lambda cell: isinstance(cell, tuple))]
     names = [f"{name}: {column}" for name, column in rates.index]
     low, rate, high = 100 * np.transpose(rates.tolist())
+    # not of pyplot, whose backend may be that of a notebook
     figure = Figure(figsize=(7, 1 + len(rates) / 5), layout="constrained")
     axes = figure.subplots()
     axes.axvspan(100 * BAND[0], 100 * BAND[1], color="#d9ead3")
@@ -160,7 +161,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("report"), help="folder to write (report)")
     options = parser.parse_args()
     if options.out.exists() and not options.out.is_dir():
-        parser.error("--out is a folder")
+        parser.error("--out is a file: give a folder")
     headers, every, notes = read(options.logs)
     sys.stderr.writelines(f"{note}\n" for note in notes)
     if not headers:

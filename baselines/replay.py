@@ -10,7 +10,7 @@ from inspect_ai.model import ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.util import sandbox
 
-LONGEST = 1_000_000  # bytes of a model.py that a log keeps
+LONGEST = 1_000_000  # bytes that sandbox/run_port.py tells of a model.py
 
 
 @solver

@@ -11,9 +11,9 @@ and with probability `care` nothing else goes wrong. An attempt passes if all of
 This is the Rasch model of item response theory (Rasch 1960), with departures as items and a random effect of the
 attempt. The ease of a choice is what its rarity lets expect, plus a spread: ease_i = slope * rarity_i + spread * z_i.
 
-An attempt that fails shows i with probability q_i = p_i (1 - s_i): a mistake can hide what is known, more often in some
-attempts and if it shows after position 0 only (late_i = 1): s_i(t) = sigmoid(s_0 + s_1 t / luck + s_2 late_i).
-Given t, an attempt contributes
+An attempt that fails shows i with probability q_i = p_i (1 - s_i), as a mistake can hide what is known. What shows after
+position 0 only (late_i = 1) is hidden more often: s_i(t) = sigmoid(s_0 + s_1 t / luck + s_2 late_i). Given t, an attempt
+contributes
     product of p_i over D, times care, if it passes;
     A - care * B, if it fails: what is told, less the share of it where all was known and nothing else was wrong.
 A is the product of what the diagnosis tells of the departures; in B all of them were known:

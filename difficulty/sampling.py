@@ -16,7 +16,7 @@ def posterior_draws(
 ) -> np.ndarray:
     """Draws (POINTS, size). They begin as draws of the prior; then the likelihood is raised to a power that grows from
     0 to 1. log_likelihood: points (P, size) -> (P,)."""
-    points, left = rng.normal(size=(POINTS, size)), 1.0
+    points, left = rng.normal(size=(POINTS, size)), 1.0  # of the power, which begins at 0
     told = log_likelihood(points)
 
     def room(step: float) -> float:

@@ -7,7 +7,6 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from logging import getLogger
-from pickle import UnpicklingError
 from subprocess import CalledProcessError
 from typing import Any
 
@@ -27,8 +26,6 @@ SECONDS_OF_A_SEARCH = SECONDS / 6
 """Of its own CPU."""
 WORKERS = CapacityLimiter(max(1, (os.cpu_count() or 2) // 2))
 """Diagnoses at once: half of the cores stay free for other samples."""
-FAULTS = (CalledProcessError, UnpicklingError, RuntimeError)
-"""A worker that fails, one whose output holds what others print, and an engine that fails."""
 RunPort = Callable[[list[Call]], Awaitable[Any]]
 """Asks the port; the `logits` of what it returns are flat, of all calls, and after a crash of those before it."""
 KINDS = {
@@ -70,7 +67,7 @@ async def diagnose(
             evidence = {"all": [*zip(calls, split(logits, calls))], **await ask(asked, run_port)}
             async with WORKERS:
                 return await in_a_process(explain, architecture, evidence, SECONDS_OF_A_SEARCH)
-        except FAULTS as error:
+        except (CalledProcessError, RuntimeError) as error:  # of the worker, of the engine
             getLogger(__name__).warning("diagnosis failed: %s", getattr(error, "stderr", error))
     return Diagnosis()
 

@@ -80,15 +80,8 @@ def test_a_retry_reads_the_rows_of_its_run(dataset, tmp_path):
     made.eval.dataset.name = f"{here}/dataset.jsonl"
     made.eval.task_args = {"dataset": dataset} if dataset else {}
     save(made, here / "a.eval")
-    words = [
-        "inspect",
-        "eval-retry",
-        "../here/a.eval",
-        "--log-dir",
-        f"{there}/logs",
-        "--display",
-        "none",
-    ]
+    words = ["inspect", "eval-retry", "../here/a.eval", "--display", "none"]
+    words += ["--log-dir", f"{there}/logs"]
     done = subprocess.run(words, cwd=there, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     (info,) = list_eval_logs(f"{there}/logs")

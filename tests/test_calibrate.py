@@ -94,6 +94,8 @@ def test_from_a_model_to_a_dataset_in_the_band(tmp_path):
         (["--attempts", "8", "--band", "0.4", "0.1"], "--band is two rates, the lower one first"),
         (["--attempts", "8", "--max-samples", "0"], "--max-samples is 1 or more"),
         (["--attempts", "8", "-T", "departures=2"], "the variants are drawn here: leave -T out"),
+        (["--attempts", "8", "-Tdepartures=2"], "the variants are drawn here: leave -T out"),
+        (["--attempts", "8", "--out", "report.py"], "--out is a file: give a folder"),
         (["--budget", "-1"], "--budget (US dollars) or --attempts, more than 0"),
         (["--attempts", "8", "--temperature"], "Invalid value for '--temperature'"),
         (["--attempts", "8", "--no-such-option"], "No such option"),

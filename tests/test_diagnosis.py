@@ -209,11 +209,12 @@ def test_it_runs_in_a_process_of_its_own(safe_path, monkeypatch):
     assert run(port).missed == ["rotary_fraction"]
 
 
-def test_what_others_print_in_its_process_leaves_the_grade(tmp_path, monkeypatch, caplog):
+def test_what_others_print_in_its_process_does_no_harm(tmp_path, monkeypatch):
+    monkeypatch.setattr(diagnosis, "SECONDS", 300)
     (tmp_path / "sitecustomize.py").write_text("print('hello')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     port = answers_of(Architecture(**vars(ORIGINAL) | {"rotary_fraction": 1.0}), ORIGINAL)
-    assert run(port) == Diagnosis() and "diagnosis failed" in caplog.text
+    assert run(port).missed == ["rotary_fraction"]
 
 
 def test_one_that_takes_too_long_is_left_out(monkeypatch):

@@ -63,11 +63,11 @@ def tiled_heads(weights: Weights, architecture: Architecture) -> Port:
     def tile(q, k, v):
         return q, np.resize(k, q.shape), np.resize(v, q.shape)
 
-    tiled, port = with_heads(weights, architecture, tile)
+    tiled, architecture = with_heads(weights, architecture, tile)
     for name, gain in weights.items():
         if name.endswith("norm_k"):
             tiled[name] = np.resize(gain, weights[name.replace("norm_k", "norm_q")].shape)
-    return tiled, port
+    return tiled, architecture
 
 
 def summed_eps(weights: Weights, architecture: Architecture) -> Port:
