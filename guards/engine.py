@@ -42,7 +42,8 @@ def raise_if_never_begun(state: TaskState) -> None:
         raise RuntimeError(state.store.get("refused"))
     events = transcript().events
     broken = [event.error.message for event in events if event.event == "error"]
-    # an agent's own loop may set the state's output at its end only
-    answers = [event.output for event in events if event.event == "model"]
+    # an agent's own loop may set the state's output at its end only; a call that failed has an empty output
+    calls = [event for event in events if event.event == "model"]
+    answers = [call.output for call in calls if not (call.error or call.pending)]
     if broken and not any(answer.choices for answer in (state.output, *answers)):
         raise RuntimeError(broken[-1])

@@ -208,26 +208,34 @@ def test_the_turn_limit(tmp_path):
     assert score(sample).value == 0
 
 
+def refuse(*_):
+    raise OSError("the service refused")
+
+
+ANSWERED = ModelOutput.from_content("mockllm/model", "I begin.")
+ANSWERED.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+MODELS = {"no call": None, "a call that fails": refuse, "an answer": [ANSWERED]}
+
+
 @solver
-def own_loop(asks: bool):
+def own_loop(outputs):
     """An agent's own loop, which breaks before it sets the state's output."""
 
     async def solve(state, generate):
-        if asks:
-            said = ModelOutput.from_content("mockllm/model", "I begin.")
-            said.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
-            model = get_model("mockllm/model", custom_outputs=[said], memoize=False)
+        if outputs:
+            model = get_model("mockllm/model", custom_outputs=outputs, memoize=False)
             await model.generate(state.messages)
         raise OSError("argument list too long")
 
     return solve
 
 
-@pytest.mark.parametrize("asks", [True, False])
-def test_a_loop_of_its_own_that_breaks_is_scored_once_its_model_has_answered(asks, tmp_path):
+@pytest.mark.parametrize("case", MODELS)
+def test_a_loop_of_its_own_that_breaks_is_scored_once_its_model_has_answered(case, tmp_path):
     run = {"model": "mockllm/model", "sandbox": "local", "display": "none"}
     task = orphan_checkpoint(departures=1)
-    (log,) = eval(task, solver=own_loop(asks), log_dir=str(tmp_path), **run)
+    (log,) = eval(task, solver=own_loop(MODELS[case]), log_dir=str(tmp_path), **run)
     (sample,) = log.samples
-    assert "argument list too long" in sample.error.message
-    assert bool(sample.scores) == asks
+    said = "the service refused" if case == "a call that fails" else "argument list too long"
+    assert said in sample.error.message
+    assert bool(sample.scores) == (case == "an answer")
