@@ -3,12 +3,20 @@
 The exit code tells. 1: docker did not reach its engine. 255: it lost it on the way. Negative: the host killed the docker
 command. The shell around the harness, which the agent cannot trace, turns the port's own codes into 2, so that nothing in
 the sandbox can imitate these. But an engine answers with 1, too, while a container dies. So it is asked again: a sandbox
-that is dead by then was killed by the agent.
+that is dead by then was killed by the agent, but for one whose engine has been started anew.
 """
+
+from datetime import datetime
 
 from inspect_ai.log import transcript
 from inspect_ai.solver import TaskState
-from inspect_ai.util import ExecResult, OutputLimitExceededError, SandboxUnavailableError, sandbox
+from inspect_ai.util import (
+    ExecResult,
+    OutputLimitExceededError,
+    SandboxUnavailableError,
+    sandbox,
+    subprocess,
+)
 
 BROKEN_BY_AGENT = (SandboxUnavailableError, PermissionError, OutputLimitExceededError)
 """A sandbox that is dead, closed to new processes, or flooded with output."""
@@ -21,6 +29,8 @@ wait $! || exit 2
 """
 """Runs a Python source, in the background so that TERM can end both when the time is up. What runs there would have no
 stdin, hence 3."""
+ENGINE_START = ["docker", "network", "inspect", "bridge", "--format", "{{json .Created}}"]
+"""An engine makes its default network whenever it starts."""
 
 
 async def execute(source: str, seconds: int, job: bytes) -> ExecResult[str]:
@@ -28,12 +38,26 @@ async def execute(source: str, seconds: int, job: bytes) -> ExecResult[str]:
     host's."""
     command = ["sh", "-c", SHELL, source]
     for _ in range(TRIES):
-        ran = await sandbox().exec(
-            command, job, timeout=seconds, timeout_retry=False, concurrency=False
-        )
+        try:
+            ran = await sandbox().exec(
+                command, job, timeout=seconds, timeout_retry=False, concurrency=False
+            )
+        except SandboxUnavailableError:
+            if await is_restarted():
+                raise RuntimeError("the engine was restarted during the attempt") from None
+            raise
         if ran.returncode >= 0 and ran.returncode not in (1, 255):
             return ran
     raise RuntimeError(f"the sandbox's engine failed: {ran.stderr or ran.returncode}")
+
+
+async def is_restarted() -> bool:
+    """Was the engine started after the attempt was? False where none can be asked."""
+    try:
+        start = (await subprocess(ENGINE_START, timeout=60)).stdout
+        return datetime.fromisoformat(start.strip('"\n')) > transcript().events[0].timestamp
+    except (OSError, ValueError):  # no docker, no such network; TimeoutError is an OSError
+        return False
 
 
 def raise_if_never_begun(state: TaskState) -> None:

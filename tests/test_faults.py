@@ -35,10 +35,18 @@ NO_ENGINE = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock.
 FAILING = {"grading": "bad_output", "staging": "base64"}
 """Which call fails -> a word among its arguments."""
 KILL = "docker kill $(docker ps -q --filter name=$(echo $* | grep -o 'inspect-[^ ]*' | head -1))"
-AT_ONCE = {"nothing": ("true", 1), "the container dies": (KILL, 0)}
-"""What happens before the first call of the grade fails -> a command for it, the score."""
+RESTARTED = "RuntimeError('the engine was restarted during the attempt')"
+AT_ONCE = {
+    "nothing": ("true", 1),
+    "the container dies": (KILL, 0),
+    "the engine is restarted": (KILL, RESTARTED),
+}
+"""What happens before the first call of the grade fails -> a command for it, the score or the error."""
 FAILS_ON = """#!/bin/sh
-case "$*" in *{word}*) if {condition}; then echo "{error}" >&2; exit 1; fi ;; esac
+case "$*" in
+*{word}*) if {condition}; then echo "{error}" >&2; exit 1; fi ;;
+*"network inspect bridge"*) if [ "$RESTARTED" ]; then date -u '+"%FT%TZ"'; exit; fi ;;
+esac
 exec {docker} "$@"
 """
 
@@ -88,17 +96,20 @@ def test_an_engine_that_fails_once(name, engine_runs):
 
 @pytest.mark.parametrize("before", AT_ONCE)
 def test_a_call_of_the_grade_that_fails_once(before, docker, tmp_path):
-    """It is made again. A container that was dying is dead by then, and the agent's fault."""
-    action, value = AT_ONCE[before]
+    """It is made again. A container that was dying is dead by then, and the agent's fault, unless the engine says that
+    it started after the attempt did."""
+    action, outcome = AT_ONCE[before]
     condition = f"mkdir {tmp_path}/failed 2>/dev/null && {action}"
     path = engine_that_fails_on("bad_output", tmp_path / "bin", condition)
     with MessagesAPI([write({"model.py": RIGHT}), SUBMIT]) as api:
         settings = {"ANTHROPIC_BASE_URL": api.url, "PATH": path}
+        settings["RESTARTED"] = "yes" if outcome == RESTARTED else ""
         run = start(tmp_path / "logs", "--sample-id", ROW["id"], **settings)
         output = run.communicate(timeout=300)[0]
     assert (tmp_path / "failed").exists(), output
     (sample,) = the_log(tmp_path / "logs").samples
-    assert score(sample).value == value and not sample.error
+    assert (sample.error.message if sample.error else score(sample).value) == outcome
+    assert bool(sample.scores) == (outcome != RESTARTED)
 
 
 def test_scoring_without_a_sandbox(tmp_path):
