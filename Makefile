@@ -38,7 +38,7 @@ eval: $(INSTALLED)  ## Three attempts at every row by claude-haiku-4-5, in Docke
 	@test -n "$$ANTHROPIC_API_KEY" || { echo "make eval: set ANTHROPIC_API_KEY to your key"; exit 2; }
 	@docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1 \
 		|| { echo "make eval: needs a running Docker Engine with Compose: start Docker"; exit 2; }
-	@rows=$$(grep -c . dataset.jsonl); echo "At most $$(python -c "print($$rows * $(ATTEMPTS) * $(COST))") US dollars:" \
+	@rows=$$(grep -c . dataset.jsonl); echo "At most $$(python -c "print(f'{$$rows * $(ATTEMPTS) * $(COST):.2f}')") US dollars:" \
 		"$(ATTEMPTS) attempts at $$rows rows, each ends at $(COST) (and the model call that it is in)"
 	inspect eval inspect_task.py --epochs $(ATTEMPTS) --cost-limit $(COST) --log-dir logs
 	python report.py logs

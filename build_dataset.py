@@ -71,7 +71,7 @@ def near_rate(pool, seed: str, logs: list[str], rate: float) -> Iterator[Row]:
     if len(models) != 1:
         sys.exit(f"--like: give logs with scored attempts of one model, not of {[*models]}")
     variants = candidates(np.random.default_rng(int(seed, 16)), 2000)
-    chosen = near(fit([*attempts["told"]], RARITY), variants, rate)
+    chosen = near(fit([*attempts["told"]]), variants, rate)
     if not chosen:
         sys.exit(f"No variant is known to have a rate of about {rate:.0%}: run more attempts")
     return certified_rows(pool, seed, *[(len(names), names) for names in chosen])
@@ -81,9 +81,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     up_to = range(1, MOST_DEPARTURES + 1)
-    add("--departures", type=int, nargs="+", choices=up_to, default=[*LADDER], help="1 2 4 8")
     add("--count", type=int, default=1, help="variants for each of these numbers")
     way = parser.add_mutually_exclusive_group().add_argument
+    way("--departures", type=int, nargs="+", choices=up_to, default=[*LADDER], help="1 2 4 8")
     way("--ladder", action="store_true", help="the four rows of the task itself")
     way("--like", nargs="+", metavar="LOGS", help="of a model, to aim at its pass rate")
     add("--rate", type=float, default=0.25, help="the pass rate to aim at (0.25)")

@@ -45,7 +45,7 @@ def known(logs: str, mark: str) -> pd.DataFrame:
         attempts += made
     if len({one["model"] for one in attempts}) > 1:
         sys.exit(f"{logs} has attempts of more than one model: give one, and another --out")
-    return pd.DataFrame(attempts or {name: [] for name in ("row", "told", "counts", "US dollars")})
+    return pd.DataFrame(attempts, columns=["model", "row", "told", "counts", "US dollars"])
 
 
 def first_certified(variant: Variant) -> Row | None:
@@ -108,7 +108,7 @@ def main() -> None:
     band, logs = tuple(options.band), options.out / "logs"
     dataset, rows_of_round = options.out / "dataset.jsonl", options.out / "round.jsonl"
     # The content of a file of options counts, not its name. A hash, as there may be keys among them.
-    told = [Path(word).read_text("utf-8") if os.path.isfile(word) else word for word in given]
+    told = [Path(word).read_bytes() if os.path.isfile(word) else word for word in given]
     mark = MARK + sha256(repr(told).encode()).hexdigest()
     logs.mkdir(parents=True, exist_ok=True)
     variants = candidates(np.random.default_rng(0))
@@ -128,7 +128,7 @@ def main() -> None:
             wanted = plans.dataset if over else plans.next[:size]
             missing = [variant for variant in wanted if variant not in rows]
             rows |= zip(missing, pool.map(first_certified, missing, chunksize=1))
-            variants = [variant for variant in variants if rows.get(variant, "untried")]
+            variants = [variant for variant in variants if variant not in rows or rows[variant]]
             batch = [row for variant in wanted if (row := rows[variant])]
             rows_of_round.write_text("".join(f"{row.model_dump_json()}\n" for row in batch))
             if over and len(batch) == len(wanted):

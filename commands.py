@@ -26,7 +26,7 @@ USUAL = {"turn_limit": 400, "parallel_tool_calls": False}
 
 
 def inspect(*words: str) -> None:
-    """Inspect's command line, in this process, so that it ends with it. SystemExit: it failed."""
+    """Inspect's command line, in this process: who ends this process ends the run, too. SystemExit: it failed."""
     sys.argv = ["inspect", *words]
     try:
         runpy.run_module("inspect_ai", run_name="__main__")

@@ -20,7 +20,6 @@ from attempts import read
 from commands import MARK, ROOT, label, save_config
 from difficulty.choose import BAND, in_band
 from difficulty.find_rates import Posterior, fit
-from reference.architecture import RARITY
 from scorers.pass_rate import interval
 
 PYTHON = f"python {shlex.quote(str(ROOT))}"  # the commands hold in every folder
@@ -136,7 +135,7 @@ def draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
 
 def section(number: int, logs: list[EvalLog], attempts: pd.DataFrame, out: Path) -> list[str]:
     """What is said of a model. Its picture and the config of its next run go into the folder."""
-    posterior = fit([*attempts["told"]], RARITY)
+    posterior = fit([*attempts["told"]])
     rows = attempts.drop_duplicates("id")["told"]
     rates = posterior.pass_rates([told.departures for told in rows])
     effort = attempts.groupby(np.where(attempts["passed"], "passes", "failures"))[EFFORT].mean()

@@ -5,24 +5,23 @@ calibrate.py goes round this loop: plan, run the first of plan.next, plan again,
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from difficulty.find_rates import Attempt, Posterior, Variant, fit
-from reference.architecture import RARITY, departures
+from reference.architecture import departures
 from variants.draw import draw_architecture
 
-BAND: Final = (0.1, 0.4)  # of pass rates that are worth training on
-LADDER: Final = (1, 2, 4, 8)  # departures in the pilot
-PILOT: Final = 8  # its attempts
-MOST_DEPARTURES: Final = 12
-ROUND: Final = 8  # attempts between two fits
-SIZE: Final = 10  # variants of a dataset
-CERTAIN: Final = 0.99  # least probability that the mean rate of the dataset is in the band
-SHARE: Final = 0.9  # least share of the variants that are expected in the band
-HOPELESS: Final = 0.02  # least probability that so many are in the band; below, the search ends
-NEAR: Final = 0.12  # what a rate may be off by (root mean square)
+BAND = (0.1, 0.4)  # of pass rates that are worth training on
+PILOT = 8  # attempts before the first choice
+PILOT_SIZES = (1, 2, 4, 8)  # departures of its variants
+MOST_DEPARTURES = 12
+ROUND = 8  # attempts between two fits
+SIZE = 10  # variants of a dataset
+CERTAIN = 0.99  # least probability that the mean rate of the dataset is in the band
+SHARE = 0.9  # least share of the variants that are expected in the band
+HOPELESS = 0.02  # least probability that so many are in the band; below, the search ends
+NEAR = 0.12  # what a rate may be off by (root mean square)
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def in_band(rates: np.ndarray, band: tuple[float, float] = BAND) -> np.ndarray:
 
 
 def candidates(random: np.random.Generator, count: int = 1000) -> list[Variant]:
-    """Variants as they are drawn, with 1 to 12 departures, easy and hard ones evenly."""
+    """The different variants among so many draws, with 1 to 12 departures, easy and hard ones evenly."""
     sizes = random.integers(1, MOST_DEPARTURES + 1, count)
     drawn = [departures(draw_architecture(random, int(size))) for size in sizes]
     return list(dict.fromkeys(map(frozenset, drawn)))
@@ -55,7 +54,7 @@ def plan(
     """variants: those that could be run."""
     tried = dict.fromkeys(attempt.departures for attempt in attempts)
     variants = list(dict.fromkeys([*tried, *variants]))
-    posterior = fit(attempts, RARITY)
+    posterior = fit(attempts)
     rates = posterior.pass_rates(variants)
     inside = in_band(rates, band)
     chances = inside.mean(0)
@@ -69,7 +68,7 @@ def plan(
 
     following = [variants[n] for n in ranking if variants[n] not in tried]
     if len(attempts) < PILOT:  # one of each rung in turn, and then the others
-        rungs = [[one for one in following if len(one) == size] for size in LADDER]
+        rungs = [[one for one in following if len(one) == size] for size in PILOT_SIZES]
         ladder = [variant for rung in zip(*rungs) for variant in rung]
         following = list(dict.fromkeys([*ladder, *following]))
     return Plan(

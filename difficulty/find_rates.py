@@ -30,7 +30,7 @@ docs/difficulty.md says what goes wrong without s, f and m.
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
@@ -38,10 +38,11 @@ from scipy.special import expit, log_expit
 
 from difficulty.sampling import posterior_draws
 from identification.search import SCORES, VALUES
+from reference.architecture import RARITY
 
-RARITY: Final = {"common": 1.0, "uncommon": 0.0, "rare": -1.0}
+HOW_COMMON = {"common": 1.0, "uncommon": 0.0, "rare": -1.0}
 """What `slope` multiplies."""
-PRIOR: Final = np.array(
+PRIOR = np.array(
     [
         (0.0, 2.0),  # ability
         (0.5, 0.8),  # slope
@@ -56,7 +57,7 @@ PRIOR: Final = np.array(
     ]
 )
 """Mean and standard deviation of each parameter, a priori normal on the real line. z_i: 0, 1."""
-LATE: Final = frozenset[str]().union(*SCORES).difference(*VALUES)
+LATE = frozenset[str]().union(*SCORES).difference(*VALUES)
 """The choices that change nothing at position 0, where (but for sinks) the query sees one key and nothing turns."""
 NODES, WEIGHTS = hermegauss(5)  # E_t[f(t)] = sum of WEIGHTS * f(luck * NODES), Gauss-Hermite
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
@@ -82,9 +83,9 @@ class Attempt:
         departures = frozenset(row["architecture"]) - {"heads"}
         if passed:
             return cls(departures, True, departures)
-        missed = departures & {*(told.get("missed") or ()), *(told.get("other_value") or ())}
-        found = (departures & {*(told.get("found") or ())}) - missed
-        lists = [departures & {*names} - found for names in told.get("one_of") or ()]
+        missed = departures & {*told.get("missed", ()), *told.get("other_value", ())}
+        found = departures & {*told.get("found", ())} - missed
+        lists = [departures & {*names} - found for names in told.get("one_of", ())]
         # A list with a departure that is known to be missed says nothing more.
         open_lists = tuple(names for names in lists if names and not names & missed)
         return cls(departures, False, found, missed, open_lists)
@@ -101,7 +102,7 @@ class Posterior:
         self.care, self.tells_find, self.tells_miss = expit(chances)
         hides = (s_0 + s_1 * NODES)[..., None] + s_2[..., None] * indicators([late], self.names)
         self.hides = expit(hides)  # (draws, nodes, choices)
-        rarities = np.array([RARITY[kind] for kind in rarity.values()])
+        rarities = np.array([HOW_COMMON[kind] for kind in rarity.values()])
         ease = slope * rarities + np.exp(spread) * white[:, len(PRIOR) :]
         self.logits = (ability + ease)[:, None] + (luck * NODES)[..., None]
         """Of knowing each choice, at the nodes of t: (draws, nodes, choices)."""
@@ -164,7 +165,7 @@ def indicators(sets: Sequence[Collection[str]], names: Sequence[str]) -> np.ndar
     return np.array(rows, float).reshape(-1, len(names))
 
 
-def fit(attempts: Sequence[Attempt], rarity: Mapping[str, str]) -> Posterior:
+def fit(attempts: Sequence[Attempt], rarity: Mapping[str, str] = RARITY) -> Posterior:
     """What the attempts say. rarity: of every choice of the catalogue."""
     times = Counter(attempts)  # many attempts at one row tell the same
     evidence, often = Evidence([*times], tuple(rarity)), np.array([*times.values()], float)

@@ -25,7 +25,6 @@ from baselines.search import search
 from difficulty.choose import candidates
 from difficulty.find_rates import Attempt, fit
 from inspect_task import orphan_checkpoint
-from reference.architecture import RARITY
 from variants.certificate import certified_row
 
 
@@ -52,7 +51,7 @@ def advantages(rewards: Sequence[float]) -> list[float]:
 def draw(attempts: Sequence[Attempt], count: int, path: Path) -> Task:
     """The task on as many certified variants, whose pass rates should be nearest to 25%."""
     drawn, seed = candidates(np.random.default_rng()), secrets.token_hex(16)
-    off = abs(fit(attempts, RARITY).pass_rates(drawn).mean(0) - 0.25)
+    off = abs(fit(attempts).pass_rates(drawn).mean(0) - 0.25)
     tried = (certified_row(seed, int(n), len(drawn[n]), drawn[n]) for n in np.argsort(off))
     rows = islice(filter(None, tried), count)
     path.write_text("".join(f"{row.model_dump_json()}\n" for row in rows))

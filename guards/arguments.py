@@ -4,14 +4,14 @@ import gc
 import os
 from inspect import signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from click import get_current_context
 from inspect_ai import list_tasks
 from inspect_ai._util.error import PrerequisiteError  # the only error that Inspect prints as a line
 from inspect_ai.log import read_eval_log
 from inspect_ai.model import get_model
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from guards.isolation import NO_SERVICE, REFUSAL
 from reference.rows import Row, load
@@ -19,7 +19,7 @@ from reference.rows import Row, load
 ROOT = Path(__file__).resolve().parents[1]
 START = signature(list_tasks).parameters["root_dir"].default
 """The working directory when Inspect was imported. To load a task, it goes to the task's folder."""
-ROWS = TypeAdapter(Annotated[list[Row], Field(min_length=1)])
+ROWS = TypeAdapter(list[Row])
 
 
 def chosen_rows(dataset: Any, departures: Any) -> tuple[Path, list[Row]]:
@@ -35,7 +35,8 @@ def chosen_rows(dataset: Any, departures: Any) -> tuple[Path, list[Row]]:
     for log in options.get("log_files", ()):  # of `inspect eval-retry`, perhaps from another folder
         log = log if "://" in str(log) else START / log
         used = str(read_eval_log(log, header_only=True).eval.dataset.name)
-        places[:0] = [Path(used)] if used.endswith(os.path.normpath(str(dataset))) else []
+        if used.endswith(os.path.normpath(str(dataset))):
+            places.insert(0, Path(used))
     path = next(filter(os.path.isfile, places), None)  # Path.is_file raises for very long names
     if path is None or not isinstance(dataset, str | Path):
         raise PrerequisiteError(f"dataset={dataset!r}: give the path of a .jsonl file that exists")
@@ -62,15 +63,17 @@ def refuse_what_cannot_run(asked: dict[str, Any]) -> None:
 
 def read_rows(path: Path) -> list[Row]:
     """Every row of a dataset. Only the first has its hash checked: building a variant takes time."""
-    # one array, which has as many lines
-    lines = b",\n".join(path.read_bytes().rstrip().splitlines())
     try:
+        # one array, which has as many lines
+        lines = b",\n".join(path.read_bytes().rstrip().splitlines())
         rows = ROWS.validate_json(b"[" + lines + b"]")
+        if not rows:
+            raise ValueError("the file has no rows")
         load(rows[0])
     except ValidationError as error:
         line, *field = error.errors()[0]["loc"] or (None,)
         place = "" if line is None else f"line {int(line) + 1} {'.'.join(map(str, field))}: "
         raise PrerequisiteError(f"{path}: {place}{error.errors()[0]['msg']}") from None
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise PrerequisiteError(f"{path}: {error}") from None
     return rows

@@ -3,11 +3,16 @@
 The exit code tells. 1: docker did not reach its engine. 255: it lost it on the way. Negative: the host killed the docker
 command. The shell around the harness, which the agent cannot trace, turns the port's own codes into 2, so that nothing in
 the sandbox can imitate these. But an engine answers with 1, too, while a container dies. So it is asked again: a sandbox
-that is dead by then was killed by the agent, but for one whose engine has been started anew.
+that is dead by then was killed by the agent, unless its engine was restarted during the attempt.
+
+125 to 127: nothing could be started. The engine may be short of something for a moment; the agent can bring this about for
+good, by using up its processes, so what does not pass is its own fault.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
+from anyio import sleep
 from inspect_ai.log import transcript
 from inspect_ai.solver import TaskState
 from inspect_ai.util import (
@@ -20,7 +25,8 @@ from inspect_ai.util import (
 
 BROKEN_BY_AGENT = (SandboxUnavailableError, PermissionError, OutputLimitExceededError)
 """A sandbox that is dead, closed to new processes, or flooded with output."""
-TRIES = 3  # calls of an engine that seems to fail
+ENGINE_FAILED, NOT_STARTED = {1, 255}, {125, 126, 127}
+PAUSES = (5, 10, 0)  # seconds after each call of an engine that seems to fail
 SHELL = """
 exec 3<&0
 python -I -c "$0" <&3 3<&- &
@@ -37,17 +43,18 @@ async def execute(source: str, seconds: int, job: bytes) -> ExecResult[str]:
     """Runs a Python source. TimeoutError, BROKEN_BY_AGENT: the submission's fault. RuntimeError: the engine's or the
     host's."""
     command = ["sh", "-c", SHELL, source]
-    for _ in range(TRIES):
+    for pause in PAUSES:
         try:
-            ran = await sandbox().exec(
-                command, job, timeout=seconds, timeout_retry=False, concurrency=False
-            )
+            ran = await sandbox().exec(command, job, timeout=seconds, concurrency=False)
         except SandboxUnavailableError:
             if await is_restarted():
                 raise RuntimeError("the engine was restarted during the attempt") from None
             raise
-        if ran.returncode >= 0 and ran.returncode not in (1, 255):
+        if ran.returncode >= 0 and ran.returncode not in ENGINE_FAILED | NOT_STARTED:
             return ran
+        await sleep(pause)
+    if ran.returncode in NOT_STARTED:
+        return replace(ran, stderr=ran.stdout + ran.stderr)  # where why is told, differs
     raise RuntimeError(f"the sandbox's engine failed: {ran.stderr or ran.returncode}")
 
 

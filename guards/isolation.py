@@ -1,4 +1,4 @@
-"""No language model acts in the local sandbox, this machine: not of --model, a role or a solver."""
+"""No language model may act in the local sandbox, which is this machine: not that of --model, of a role or of a solver."""
 
 from typing import ClassVar
 

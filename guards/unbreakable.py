@@ -39,10 +39,12 @@ def answers() -> Agent:
             text = json.dumps(output.model_dump(), ensure_ascii=False, allow_nan=False)
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
             state.output = ModelOutput.model_validate_json(text)
-        except ValueError as error:
+            message = state.output.message
+        except (ValueError, IndexError, RecursionError) as error:
             said = f"(a message that could not be read: {error})"[:2000]
             state.output = ModelOutput.from_content(str(get_model()), said, "content_filter")
-        state.messages.append(state.output.message)
+            message = state.output.message
+        state.messages.append(message)
         return state
 
     return execute

@@ -26,7 +26,7 @@ from reference.architecture import HEADS, SETTINGS, Architecture, departures
 from reference.transformer import Weights, softcap
 from reference.variant import Call
 from variants.ports import head_counts
-from variants.rules import conflicts
+from variants.rules import FACTORS, conflicts
 
 LOOKS = 32
 """States whose neighbours are looked at before a stage is given up."""
@@ -40,7 +40,6 @@ ROUNDED = 1e-4
 """The same for a port that answers in single precision."""
 SHAPING = ("heads", "block", "qk_norm", "sinks", "qkv_bias", "attention_gate")
 """What decides which parameters a checkpoint has."""
-EXTENSIONS = ("rope_factor", "llama3_factor", "yarn_factor")
 PATTERN = ("sliding_window", "global_every", "pattern_first")
 VALUES = (
     ("norm_eps", "embedding_multiplier", "residual_multiplier"),
@@ -56,10 +55,10 @@ SCORES = (
     ("slip", "heads", "qkv_clip", "temperature_interval"),
     ("qk_norm", "score_scale", "inverse_layer_scale", "score_softcap"),
     ("rope_pairing", "rotary_fraction", "rope_theta", "rope_reversed"),
-    ("rotary_fraction", *EXTENSIONS),
-    ("score_scale", *EXTENSIONS),  # yarn_factor is one, too
-    ("nope_every", "pattern_first", *EXTENSIONS),
-    (*PATTERN, *EXTENSIONS, "local_theta", "scaled_layers"),
+    ("rotary_fraction", *FACTORS),
+    ("score_scale", *FACTORS),  # yarn_factor is one, too
+    ("nope_every", "pattern_first", *FACTORS),
+    (*PATTERN, *FACTORS, "local_theta", "scaled_layers"),
     ("rope_theta", "local_theta"),  # the one may have stood for the other
 )
 LATE = (PATTERN, ("temperature_interval",))
@@ -68,7 +67,7 @@ STAGES: tuple[tuple[int, int, Moves], ...] = (
     (8, 1, VALUES),
     (4, 5, SCORES),
     (1, 48, LATE),
-    (0, 0, LATE),  # everything
+    (0, 0, LATE),  # 0: all calls, whole
 )
 """Sequences, and positions of them, that are looked at together, and what shows there first."""
 
@@ -125,9 +124,9 @@ def identify(
     stage = Stage(calls, menu, exact, start, deadline)
     try:
         found = solve(stage, [start])
+        return found if stage.solves(found) else None
     except TimeoutError:
         return None
-    return found if stage.solves(found) else None
 
 
 def coarse(name: str) -> list[Any]:
@@ -183,7 +182,7 @@ class Stage:
         """The first positions of some sequences that are long enough, all of one checkpoint."""
         length = min(length, max(call.tokens.shape[1] for call in self.calls))
         long = [call for call in self.calls if call.tokens.shape[1] >= length]
-        long = [call for call in long if call.weights is long[0].weights]
+        long = [call for call in long if call.weights["embed"] is long[0].weights["embed"]]
         tokens = np.concatenate([call.tokens[:, :length] for call in long])[:sequences]
         logits = np.concatenate([call.logits[:, :length] for call in long])[:sequences]
         return replace(self, calls=[Call(long[0].weights, tokens, logits)])

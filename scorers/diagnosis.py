@@ -7,7 +7,6 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from logging import getLogger
-from subprocess import CalledProcessError
 from typing import Any
 
 import numpy as np
@@ -53,7 +52,7 @@ class Diagnosis:
     one_of: list[list[str]] = field(default_factory=list)  # of each list, one or more is missed
     added: dict[str, Any] = field(default_factory=dict)
     right: list[str] = field(default_factory=list)
-    sentence: str = KINDS["wrong_logits"]
+    sentence: str = ""
 
 
 async def diagnose(
@@ -62,14 +61,14 @@ async def diagnose(
     """calls: the graded ones. logits: what the port answers, flat, of all. run_port: asks it further calls. What fails
     here, in our code or in the engine, is logged and tells nothing: the grade stands already."""
     with move_on_after(SECONDS):
-        asked = await to_thread.run_sync(silenced_calls, architecture, calls)
         try:
+            asked = await to_thread.run_sync(silenced_calls, architecture, calls)
             evidence = {"all": [*zip(calls, split(logits, calls))], **await ask(asked, run_port)}
             async with WORKERS:
                 return await in_a_process(explain, architecture, evidence, SECONDS_OF_A_SEARCH)
-        except (CalledProcessError, RuntimeError) as error:  # of the worker, of the engine
+        except Exception as error:  # of the engine, the host or our own
             getLogger(__name__).warning("diagnosis failed: %s", getattr(error, "stderr", error))
-    return Diagnosis()
+    return Diagnosis(sentence=KINDS["wrong_logits"])
 
 
 async def ask(asked: list[tuple[str, Call]], run_port: RunPort) -> Evidence:
@@ -114,6 +113,7 @@ def explain(original: Architecture, evidence: Evidence, seconds: float = np.inf)
     for part in innermost(reader.wrong(reader.reading)):
         names = [name for name in untold if reader.shows(name, part)]
         told.one_of += [names] if len(names) > 1 else []
+    # another size of the stream or of the logits makes every part wrong: only the head is blamed for it
     blamed_on_head = (*SIZES, "logit_scale", "final_softcap")
     allowed = {name: getattr(reader.reading, name) for name in blamed_on_head}
     wrong = reader.wrong(replace(reader.original, **allowed))

@@ -47,11 +47,11 @@ async def run_port(calls: list[Call]) -> Outcome:
     except BROKEN_BY_AGENT as error:
         return Outcome("crashed", str(error)[-2000:])
     told = {word: bytes.fromhex(value) for word, value in re.findall(TOLD, ran.stdout, re.M)}
-    source = told.get("source", b"").decode(errors="replace")
+    source = told.get("source", b"")[:1_000_000].decode(errors="replace")
     answers = told.get("logits", b"")
     logits = np.frombuffer(answers[: len(answers) // 8 * 8])
     if logits.size == truth.size:
-        worst = np.nan_to_num(abs(logits - truth), nan=np.inf).max()
+        worst = abs(logits - truth).max()
         number = np.format_float_scientific(worst, 1, trim="0", exp_digits=1)
         right = worst <= TOLERANCE
         detail = f"worst absolute error {number}: {'' if right else 'not '}within 5e-4"

@@ -24,7 +24,7 @@ INSIDE = {
 """What a port is asked, by the part that it shows -> the parts that show in it, too. Beside them, each layer alone."""
 SIZES = ("embedding_multiplier", "residual_multiplier", "norm_eps")
 """How large the stream is beside what is added to it. Without the MLP, these and value_scale stand for each other."""
-PATTERN = ("nope_every", "global_every", "pattern_first")
+WHICH_LAYERS = ("nope_every", "global_every", "pattern_first")
 """Which layers do what. That some layers are right does not tell one of these from two of them that are wrong."""
 Evidence = dict[str, list[tuple[Call, np.ndarray]]]
 """Part -> its calls, with what the original answers, and what the port answers: (B, T, V)."""
@@ -117,7 +117,7 @@ class Reader:
         until = dict[str, float]()  # of the parts where another setting could explain less
         for part in self.evidence:
             position = self.until(part, self.reading)
-            whole_layer = position == np.inf and name not in PATTERN
+            whole_layer = position == np.inf and name not in WHICH_LAYERS
             if position > 0 and (part in INSIDE or whole_layer):
                 until[part] = position
         if name in (*SIZES, "value_scale") and np.inf not in (until.get("mlp"), until.get("all")):

@@ -84,7 +84,7 @@ def test_the_working_directory_comes_first(tmp_path, monkeypatch):
 
 
 WRONG = {
-    "empty": ("", "List should have at least 1 item"),
+    "empty": ("", "the file has no rows"),
     "not JSON": ("text", "Invalid JSON: expected ident at line 1"),
     "not text": (b"\xff\xfe", "Invalid JSON"),
     "cut off": (

@@ -1,6 +1,7 @@
 """The real client against a service that misbehaves: one conversation for each fault, in one run in Docker."""
 
 import json
+from base64 import b64encode
 
 import pytest
 
@@ -16,6 +17,8 @@ QUICK = ("bash", {"command": "echo quick > note"})
 SORRY = "I cannot help with that."
 GO_ON = "Please proceed to the next step"
 MISSING = "is a required property"
+DEEP = b64encode(b"[" * 3000 + b"]" * 3000).decode()
+INTERNAL = f"<content-internal>{DEEP}</content-internal>"  # what the client itself writes so
 LONE = "\ud800"  # half a surrogate pair, which UTF-8 cannot hold
 
 UNREADABLE = "(a message that could not be read: "
@@ -72,6 +75,7 @@ LAST = {  # a port, what is said then, and the score of the port
     "submits a lone surrogate": (RIGHT, [("submit", {"answer": LONE})], 1),
     "never again any JSON": (RIGHT, [("bash", '{"command": ls}')], 1),
     "a wrong port, and never again any JSON": (WRONG, [("bash", '{"command": ls}')], 0),
+    "what the client reads as nested too deep": (RIGHT, [INTERNAL], 1),
     "a wrong port, and 140 kB": (WRONG, [("bash", {"command": "x" * 140_000}), SUBMIT], 0),
     "a wrong port, and a lone surrogate": (WRONG, [("check_port", {"x": LONE}), SUBMIT], 0),
     "a wrong port, and a request that is refused": (WRONG, [BAD_REQUEST], 0),

@@ -27,6 +27,7 @@ ALLOWED = {
     "missed or other": {"missed", "other", "not told"},
     "unclear": {"found", "missed", "other", "not told"},
 }
+NOTHING_TOLD = Diagnosis(sentence="it could not be told what is wrong")
 ORIGINAL = Architecture(heads=4, block="parallel", sliding_window=9, rotary_fraction=0.5)
 
 
@@ -220,7 +221,7 @@ def test_what_others_print_in_its_process_does_no_harm(tmp_path, monkeypatch):
 def test_one_that_takes_too_long_is_left_out(monkeypatch):
     monkeypatch.setattr(diagnosis, "SECONDS", 0.01)
     port = answers_of(Architecture(**vars(ORIGINAL) | {"rotary_fraction": 1.0}), ORIGINAL)
-    assert run(port) == Diagnosis()
+    assert run(port) == NOTHING_TOLD
 
 
 @pytest.mark.parametrize("tells_what_came_before", [True, False])
@@ -242,14 +243,17 @@ def test_after_a_crash_the_port_is_asked_the_rest(tells_what_came_before):
     )
 
 
-def test_an_engine_that_fails_by_now_is_logged(caplog):
+@pytest.mark.parametrize(
+    "fault", [RuntimeError, OSError, MemoryError]
+)  # of the engine, of the host
+def test_what_fails_by_now_is_logged(fault, caplog):
     calls = build("abc", 1, ORIGINAL)[1:]
 
     async def run_port(calls):
-        raise RuntimeError("the engine is gone")
+        raise fault("the engine is gone")
 
     wrong = np.zeros(sum(call.logits.size for call in calls))
-    assert asyncio.run(diagnose(ORIGINAL, calls, wrong, run_port)) == Diagnosis()
+    assert asyncio.run(diagnose(ORIGINAL, calls, wrong, run_port)) == NOTHING_TOLD
     assert "the engine is gone" in caplog.text
 
 
@@ -262,5 +266,5 @@ def test_a_fault_of_our_own_leaves_the_grade_and_is_logged(monkeypatch, caplog):
 
     # of these there are too few, which breaks the worker
 
-    assert asyncio.run(diagnose(ORIGINAL, calls, np.zeros(3), run_port)) == Diagnosis()
+    assert asyncio.run(diagnose(ORIGINAL, calls, np.zeros(3), run_port)) == NOTHING_TOLD
     assert "diagnosis failed" in caplog.text

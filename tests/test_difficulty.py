@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from scipy.stats import norm
 
-from difficulty.choose import BAND, HOPELESS, LADDER, PILOT, SIZE, candidates, in_band, near, plan
+from difficulty.choose import (
+    BAND,
+    HOPELESS,
+    PILOT,
+    PILOT_SIZES,
+    SIZE,
+    candidates,
+    in_band,
+    near,
+    plan,
+)
 from difficulty.find_rates import LATE, NODES, PRIOR, Attempt, Evidence, Posterior, fit
 from difficulty.sampling import posterior_draws
 from reference.architecture import RARITY, SETTINGS, Architecture
@@ -261,7 +271,9 @@ def test_candidates_keep_the_rules():
 
 def test_the_pilot_is_a_ladder():
     first = plan([], VARIANTS)
-    assert [len(variant) for variant in first.next[:PILOT]] == [*LADDER] * (PILOT // len(LADDER))
+    assert [len(variant) for variant in first.next[:PILOT]] == [*PILOT_SIZES] * (
+        PILOT // len(PILOT_SIZES)
+    )
     assert not first.settled and not first.hopeless
 
 

@@ -223,8 +223,8 @@ def refuse(*_):
     raise OSError("the service refused")
 
 
-ANSWERED = ModelOutput.from_content("mockllm/model", "I begin.")
-ANSWERED.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+USAGE = {"usage": ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)}
+ANSWERED = ModelOutput.from_content("mockllm/model", "I begin.").model_copy(update=USAGE)
 MODELS = {"no call": None, "a call that fails": refuse, "an answer": [ANSWERED]}
 
 
@@ -250,3 +250,15 @@ def test_a_loop_of_its_own_that_breaks_is_scored_once_its_model_has_answered(cas
     said = "the service refused" if case == "a call that fails" else "argument list too long"
     assert said in sample.error.message
     assert bool(sample.scores) == (case == "an answer")
+
+
+def test_a_message_without_a_choice_is_one_that_cannot_be_read(tmp_path):
+    """The agent goes on."""
+    nothing, done = ModelOutput(choices=[]), ModelOutput.for_tool_call("mockllm/model", *SUBMIT)
+    outputs = [output.model_copy(update=USAGE) for output in (nothing, done)]
+    model = get_model("mockllm/model", custom_outputs=outputs, memoize=False)
+    run = {"model": model, "sandbox": "local", "display": "none", "log_dir": str(tmp_path)}
+    (log,) = eval(orphan_checkpoint(departures=1), **run)
+    (sample,) = log.samples
+    assert not sample.error and score(sample).answer == "no_file"
+    assert "could not be read" in str(sample.messages)

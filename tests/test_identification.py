@@ -5,7 +5,7 @@ import pytest
 
 from identification.port import port
 from identification.reading import Reading, answer
-from identification.search import identify, recover
+from identification.search import EXACT, Stage, identify, recover
 from reference.architecture import SETTINGS, Architecture
 from reference.transformer import forward
 from reference.variant import Call, build
@@ -208,6 +208,16 @@ def test_gains_that_are_offset_twice():
 def test_a_sandwich_without_its_post_norms():
     original = Architecture(heads=4, block="sandwich")
     assert told(original, block="pre") == {"block": "pre"}
+
+
+def test_calls_of_a_checkpoint_are_looked_at_together():
+    """Also where each has a dict of its own with the same parameters."""
+    calls = build("1", 0, EVERYWHERE)[1:]
+    copies = [Call(dict(weights), tokens, logits) for weights, tokens, logits in calls]
+    for sequences, length in ((8, 1), (4, 5)):
+        one, other = (Stage(each, {}, EXACT).part(sequences, length) for each in (calls, copies))
+        assert one.calls[0].tokens.shape == (sequences, length)
+        assert np.array_equal(one.calls[0].tokens, other.calls[0].tokens)
 
 
 def test_a_right_port_has_no_mistake():

@@ -3,7 +3,9 @@
 import asyncio
 import pickle
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -31,21 +33,32 @@ def answers(logits: np.ndarray) -> ExecResult[str]:
 
 
 class FakeSandbox:
-    """Takes commands, gives back what they print or raises."""
+    """Takes commands, gives back what they print, or raises: these results in turn, then the last one for ever."""
 
-    def __init__(self, result: ExecResult | Exception):
-        self.result, self.commands = result, []
+    def __init__(self, *results: ExecResult | Exception):
+        self.results, self.commands = [*results], []
 
-    async def exec(self, command, job, timeout, timeout_retry, concurrency):
-        self.commands.append((command, job, timeout, timeout_retry, concurrency))
-        if isinstance(self.result, Exception):
-            raise self.result
-        return self.result
+    async def exec(self, command, job, timeout, concurrency):
+        self.commands.append((command, job, timeout, concurrency))
+        result = self.results[min(len(self.commands), len(self.results)) - 1]
+        if isinstance(result, Exception):
+            raise result
+        return result
 
 
-def attempt(monkeypatch, result, calls=CALLS) -> parity.Outcome:
-    sandbox = FakeSandbox(result)
+def attempt(monkeypatch, *results, calls=CALLS, engine_start="") -> parity.Outcome:
+    """engine_start: what the docker command says of it."""
+    sandbox, first = FakeSandbox(*results), SimpleNamespace(timestamp=datetime.now(UTC))
+
+    async def ask_docker(*_, **__):
+        if isinstance(engine_start, Exception):
+            raise engine_start
+        return run(engine_start)
+
     monkeypatch.setattr(engine, "sandbox", lambda: sandbox)
+    monkeypatch.setattr(engine, "PAUSES", (0, 0, 0))
+    monkeypatch.setattr(engine, "subprocess", ask_docker)
+    monkeypatch.setattr(engine, "transcript", lambda: SimpleNamespace(events=[first]))
     return asyncio.run(parity.run_port(calls))
 
 
@@ -93,7 +106,7 @@ def test_the_error_in_words(monkeypatch):
         (run("", 130), "crashed", "exit code 130"),
         (run("", 137), "crashed", "exit code 137"),
         (run("", 125, "timeout: fork system call failed"), "crashed", "fork"),
-        (run("OCI runtime exec failed: no pids", 126), "crashed", "exit code 126"),
+        (run("OCI runtime exec failed: no pids", 126), "crashed", "exit code 126: OCI runtime"),
         (run("x" * 10**6, 2, NO_ENGINE), "crashed", NO_ENGINE),
         (SandboxUnavailableError("killed by what it ran"), "crashed", "killed by"),
         (PermissionError("Permission denied executing"), "crashed", "denied"),
@@ -106,6 +119,39 @@ def test_what_the_submission_breaks_is_a_reason(monkeypatch, result, reason, sai
     outcome = attempt(monkeypatch, result)
     assert outcome.reason == reason and said in outcome.detail
     assert outcome.logits is None or outcome.logits.size != TRUTH.size
+
+
+@pytest.mark.parametrize("returncode", [1, 125, 126, 127, 255, -9])
+def test_an_engine_that_fails_for_a_moment_costs_nothing(monkeypatch, returncode):
+    failed = run("containerd.sock: connect: connection refused", returncode)
+    assert attempt(monkeypatch, failed, failed, answers(TRUTH)).reason == "passed"
+
+
+def test_no_source_fills_the_log(monkeypatch):
+    """Also of a port that tells a longer one than the harness does."""
+    result = run(f"source {'61' * 2_000_000}\nlogits {TRUTH.tobytes().hex()}\n")
+    assert len(attempt(monkeypatch, result).source) == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("engine_start", "killed_by_agent"),
+    [
+        ('"2020-01-01T00:00:00.123456789Z"\n', True),
+        ('"2020-01-01T00:00:00+02:00"\n', True),
+        ('"2100-01-01T00:00:00.123456789Z"\n', False),
+        ("", True),  # an engine without a default network
+        (FileNotFoundError("docker"), True),
+        (TimeoutError(), True),
+    ],
+)
+def test_whose_fault_a_dead_sandbox_is(monkeypatch, engine_start, killed_by_agent):
+    """The agent's, unless the engine started after the attempt did."""
+    dead = SandboxUnavailableError("not running")
+    if killed_by_agent:
+        assert attempt(monkeypatch, dead, engine_start=engine_start).reason == "crashed"
+    else:
+        with pytest.raises(RuntimeError, match="the engine was restarted"):
+            attempt(monkeypatch, dead, engine_start=engine_start)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +215,7 @@ def test_the_job_holds_weights_and_tokens_and_nothing_else(monkeypatch):
     assert [len(call) for call in job] == [2] * len(CALLS)
     assert all(set(weights) == set(CALLS[0].weights) for weights, _ in job)
     assert len({id(weights) for weights, _ in job}) == 2  # one dict per checkpoint: caches work
-    assert options == [parity.SECONDS, False, False]
+    assert options == [parity.SECONDS, False]
     assert command[:2] == ["sh", "-c"] and command[3] == (ROOT / "sandbox/run_port.py").read_text()
 
 

@@ -1,6 +1,6 @@
 """Certifies a variant: no wrong port of a long list comes near the original on the traces.
 
-Every other setting of every choice, every other head count that the shapes allow, the usual slips with the
+Other settings of every choice, every other head count that the shapes allow, the usual slips with the
 parameters, and every pair of departures undone or altered is off by at least ten tolerances somewhere; and a port in
 single precision is within a fifth of the tolerance on every call.
 """

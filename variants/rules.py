@@ -2,14 +2,14 @@
 
 from reference.architecture import Architecture, departures
 
-FACTORS = {"rope_factor", "llama3_factor", "yarn_factor"}
+FACTORS = ("rope_factor", "llama3_factor", "yarn_factor")
 REQUIRES = {
     "global_every": [{"sliding_window"}],  # without a window all layers are global
     "local_theta": [{"global_every"}],  # without a global layer it is another rope_theta
-    "scaled_layers": [{"global_every"}, FACTORS],
+    "scaled_layers": [{"global_every"}, {*FACTORS}],
     "pattern_first": [{"global_every", "nope_every"}],
 }
-"""Choice -> sets; it departs only with one of each."""
+"""Choice -> sets; it departs only if one choice of each set departs, too."""
 EXCLUDES = {
     "embedding_multiplier": {"residual_multiplier"},  # in most blocks, little but their ratio shows
     "qkv_clip": {"qk_norm", "v_norm", "value_scale"},  # models differ on which comes first
