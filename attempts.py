@@ -83,6 +83,7 @@ def facts(sample: EvalSampleSummary, header: EvalLog, invalid: bool) -> dict[str
     return {
         "model": model,
         "uuid": sample.uuid,
+        "dataset": header.eval.dataset.name,
         "attempt": f"{run} {sample.id} {sample.epoch}",
         **sample.model_dump(include=AS_THEY_ARE),
         "row": sample.metadata,

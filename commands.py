@@ -48,12 +48,12 @@ def label(log: EvalLog) -> str:
     return " ".join([spec.model, *solver, *(f"{name}={given[name]}" for name in differing)])
 
 
-def save_config(log: EvalLog, path: Path, dataset: str | None = None, **changes: Any) -> None:
+def save_config(log: EvalLog, path: Path, arguments: dict[str, Any], **changes: Any) -> None:
     """Writes what `inspect eval --run-config` needs to run this once more, from any folder, with
-    another seed. dataset: another one; changes: of Inspect's EvalConfig."""
+    another seed. arguments: others of the task; changes: of Inspect's EvalConfig."""
     inspect("log", "export-config", log.location, "--format", "json", "--output", str(path))
     config, spec = json.loads(path.read_text("utf-8")), log.eval
-    arguments = spec.task_args | {"dataset": dataset or spec.dataset.name}
+    arguments = spec.task_args | {"dataset": spec.dataset.name} | arguments
     config["task"] = {"task": f"{ROOT}/inspect_task.py@orphan_checkpoint", "args": arguments}
     config["eval_config"] |= changes
     if str(config.get("metadata", {}).get("options")).startswith(MARK):

@@ -80,26 +80,32 @@ def verdict(attempts: pd.DataFrame, rates: np.ndarray) -> str:
     return said
 
 
-def advice(logs: list[EvalLog], attempts: pd.DataFrame, rates: np.ndarray, config: Path) -> str:
-    """The next command. config: the file that it may need."""
-    sure, file, log = in_band(rates).mean(), shlex.quote(str(config.absolute())), logs[-1]
-    folders = [log.location.rpartition("/")[0] or "." for log in logs]
+def advice(logs: list[EvalLog], attempts: pd.DataFrame, rates: np.ndarray, out: Path) -> str:
+    """The next command. The file that it may need goes into the folder, with a name of its own: a calibration that
+    began with an earlier one reads that again and again."""
+    sure, log = in_band(rates).mean(), logs[-1]
+    folder = log.location.rpartition("/")[0] or "."
+    config = out.absolute() / f"run-{log.eval.eval_id}.json"
+    file = shlex.quote(str(config))
     if sure >= SURE:
-        like = shlex.join(dict.fromkeys(folders))
+        like = shlex.join(log.location for log in logs)
         command = f"{PYTHON}/build_dataset.py --like {like} --rate 0.25 --count 1000"
         return f"Train on variants like these:\n\n    {command}"
     if str((log.eval.metadata or {}).get("options")).startswith(MARK):
-        out = Path(folders[-1]).absolute().parent
-        save_config(log, config, dataset=f"{out}/dataset.jsonl", epochs=10)
-        command = f"inspect eval --run-config {file} --log-dir {shlex.quote(f'{out}/measured')}"
+        made = Path(folder).absolute().parent
+        save_config(log, config, {"dataset": f"{made}/dataset.jsonl"}, epochs=10)
+        command = f"inspect eval --run-config {file} --log-dir {shlex.quote(f'{made}/measured')}"
         return f"Measure the dataset that calibrate.py makes of these:\n\n    {command}"
     if sure <= 1 - SURE:
-        save_config(log, config, limit=None, sample_id=None)
+        save_config(log, config, {"departures": None}, limit=None, sample_id=None)
         limit = "--budget 5" if attempts["US dollars"].any() else "--attempts 80"
         command = f"{PYTHON}/calibrate.py --run-config {file} {limit}"
         return f"Find variants that suit this model:\n\n    {command}"
-    save_config(log, config, epochs=-(-len(attempts) // attempts["id"].nunique()))
-    command = f"inspect eval --run-config {file} --log-dir {shlex.quote(folders[-1])}"
+    ids = attempts.loc[attempts["dataset"] == log.eval.dataset.name, "id"]
+    rows = {"limit": None, "sample_id": [*ids.unique()]}  # not those of the last run alone
+    epochs = -(-len(ids) // ids.nunique())
+    save_config(log, config, {"departures": None}, epochs=epochs, **rows)
+    command = f"inspect eval --run-config {file} --log-dir {shlex.quote(folder)}"
     return f"Not certain yet, try as often again:\n\n    {command}"
 
 
@@ -146,7 +152,7 @@ def section(number: int, logs: list[EvalLog], attempts: pd.DataFrame, out: Path)
         "What attempts take": effort.reset_index(names="means of"),
     }
     draw(tables, out / f"rates{number}.png")
-    following = advice(logs, attempts, rates.mean(1), out / f"run{number}.json")
+    following = advice(logs, attempts, rates.mean(1), out)
     return [
         f"{verdict(attempts, rates.mean(1))} {following}",
         *(markdown(title, table) for title, table in tables.items()),

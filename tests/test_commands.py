@@ -160,7 +160,7 @@ def again(tmp_path):
 
     def run_again(made, **changes):
         header = read_eval_log(save(made, tmp_path / "0 a.eval"))
-        save_config(header, tmp_path / "run.json", **changes)
+        save_config(header, tmp_path / "run.json", {}, **changes)
         return parse_run_config(str(tmp_path / "run.json"))
 
     return run_again
@@ -349,5 +349,5 @@ def test_the_printed_command_runs_and_is_the_same_model(tmp_path):
     headers, every, _ = read([str(tmp_path)])
     assert len(headers) == 2 and len(every) == 2
     assert set(map(label, headers)) == {label(made)}
-    written = json.loads((here / "report" / "run1.json").read_text())
+    written = json.loads((here / "report" / "run-a b.json").read_text())
     assert written["eval_config"]["epochs"] == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from inspect_ai.log import (
+    EvalDataset,
     EvalError,
     EvalSampleLimit,
     ProvenanceData,
@@ -270,6 +271,39 @@ def test_there_is_always_a_next_command(case, tmp_path, monkeypatch, capsys):
     assert f"{sum(passes)} of {4 * epochs} attempts passed" in printed
 
 
+def test_of_two_models_each_trains_on_its_own_logs(tmp_path, monkeypatch, capsys):
+    """A folder may hold logs of others, too."""
+    paths = {}
+    for model in ("openai/one", "openai/two"):
+        made = log(attempts(20, 20, 10, 5, epochs=50), model=model)
+        paths[model] = save(made, tmp_path / f"{model[7:]}.eval")
+    printed = run(monkeypatch, capsys, tmp_path)[1]
+    for path in paths.values():
+        assert f"build_dataset.py --like {path} --rate 0.25 --count 1000" in printed
+
+
+def test_as_often_again_is_every_row_of_the_dataset(tmp_path, monkeypatch, capsys):
+    """Also where the last run was of a part of them; and the file of an earlier report stays as it is."""
+    save(log(attempts(7, 5, 3, 1)), tmp_path / "all.eval")
+    other = log(attempts(5), dataset=EvalDataset(name="/other.jsonl"), created="2026-01-01")
+    save(other, tmp_path / "other.eval")
+    run(monkeypatch, capsys, tmp_path)
+    before = (tmp_path / "report" / "run-all.json").read_text()
+    part = log(
+        attempts(5, epochs=2),
+        config={"limit": 1},
+        task_args={"departures": 1},
+        created="2027-01-01",
+    )
+    save(part, tmp_path / "part.eval")
+    run(monkeypatch, capsys, tmp_path)
+    config = json.loads((tmp_path / "report" / "run-part.json").read_text())
+    assert sorted(config["eval_config"]["sample_id"]) == sorted(row["id"] for row in ROWS)
+    assert config["eval_config"]["epochs"] == 11 and not config["eval_config"].get("limit")
+    assert config["task"]["args"]["departures"] is None
+    assert (tmp_path / "report" / "run-all.json").read_text() == before
+
+
 @pytest.mark.parametrize("passes", [(7, 5, 3, 1), (0, 0, 0, 0)])
 def test_after_a_calibration_its_dataset_is_run(passes, tmp_path, monkeypatch, capsys):
     """Whether its attempts were in the band or not; the new logs are none of a calibration."""
@@ -282,7 +316,7 @@ def test_after_a_calibration_its_dataset_is_run(passes, tmp_path, monkeypatch, c
     ]
     assert following.startswith("    inspect eval --run-config ")
     assert following.endswith(f" --log-dir {tmp_path}/measured")
-    config = json.loads((tmp_path / "report" / "run1.json").read_text())
+    config = json.loads((tmp_path / "report" / "run-a.json").read_text())
     assert config["eval_config"]["epochs"] == 10 and not config.get("metadata")
     assert config["task"]["args"]["dataset"] == f"{tmp_path}/dataset.jsonl"
 
@@ -292,7 +326,7 @@ def test_the_report_is_written_into_the_working_directory(tmp_path, monkeypatch,
     path = save(log(samples), tmp_path / "logs" / "a.eval")
     code, _, _ = run(monkeypatch, capsys, path)
     files = {file.name for file in (tmp_path / "report").iterdir()}
-    assert code == 0 and files == {"report.md", "rates1.png", "run1.json"}
+    assert code == 0 and files == {"report.md", "rates1.png", "run-a.json"}
     text = (tmp_path / "report" / "report.md").read_text()
     for said in (
         "18 of 40 attempts passed: 45% (31% to 60%)",
