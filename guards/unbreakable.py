@@ -30,8 +30,8 @@ def unbreakable(tool: Tool) -> Tool:
 @agent
 def answers() -> Agent:
     """The model's next message. Lone surrogates, which neither log nor service takes, are U+FFFD. A
-    message that cannot be read (arguments that are no JSON, NaN, nested too deep) is a refusal;
-    three in a row end the attempt."""
+    message that is missing or cannot be read (arguments that are no JSON, NaN, nested too deep) is
+    a refusal; three in a row end the attempt."""
 
     async def execute(state: AgentState, tools: list[Tool]) -> AgentState:
         try:
