@@ -6,6 +6,7 @@ Logs of one model count together. A rate is a tuple (low, rate, high), a 95% int
 """
 
 import argparse
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -80,15 +81,17 @@ def verdict(attempts: pd.DataFrame, rates: np.ndarray) -> str:
     return said
 
 
-def advice(logs: list[EvalLog], attempts: pd.DataFrame, rates: np.ndarray, out: Path) -> str:
-    """The next command. The file that it may need goes into the folder, with a name of its own: a calibration that
-    began with an earlier one reads that again and again."""
+def advice(
+    logs: list[EvalLog], paths: list[str], attempts: pd.DataFrame, rates: np.ndarray, out: Path
+) -> str:
+    """The next command. paths: of the logs, or of their folders. The file that the command may need goes into the folder
+    `out`, with a name of its own: a calibration that began with an earlier one reads that again and again."""
     sure, log = in_band(rates).mean(), logs[-1]
     folder = log.location.rpartition("/")[0] or "."
     config = out.absolute() / f"run-{log.eval.eval_id}.json"
     file = shlex.quote(str(config))
     if sure >= SURE:
-        like = shlex.join(log.location for log in logs)
+        like = shlex.join(path if "://" in path else os.path.abspath(path) for path in paths)
         command = f"{PYTHON}/build_dataset.py --like {like} --rate 0.25 --count 1000"
         return f"Train on variants like these:\n\n    {command}"
     if str((log.eval.metadata or {}).get("options")).startswith(MARK):
@@ -139,7 +142,9 @@ def draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
     figure.savefig(path, dpi=150, facecolor="white")
 
 
-def section(number: int, logs: list[EvalLog], attempts: pd.DataFrame, out: Path) -> list[str]:
+def section(
+    number: int, logs: list[EvalLog], paths: list[str], attempts: pd.DataFrame, out: Path
+) -> list[str]:
     """What is said of a model. Its picture and the config of its next run go into the folder."""
     posterior = fit([*attempts["told"]])
     rows = attempts.drop_duplicates("id")["told"]
@@ -152,7 +157,7 @@ def section(number: int, logs: list[EvalLog], attempts: pd.DataFrame, out: Path)
         "What attempts take": effort.reset_index(names="means of"),
     }
     draw(tables, out / f"rates{number}.png")
-    following = advice(logs, attempts, rates.mean(1), out)
+    following = advice(logs, paths, attempts, rates.mean(1), out)
     return [
         f"{verdict(attempts, rates.mean(1))} {following}",
         *(markdown(title, table) for title, table in tables.items()),
@@ -173,9 +178,11 @@ def main() -> None:
         sys.exit(2)
     options.out.mkdir(parents=True, exist_ok=True)
     page = ["# Report", *(f"- {note}" for note in notes)]
-    for number, (model, attempts) in enumerate(every.groupby("model", sort=False), 1):
+    models = every.groupby("model", sort=False)
+    for number, (model, attempts) in enumerate(models, 1):
         logs = [log for log in headers if label(log) == model]
-        said = section(number, logs, attempts, options.out)
+        paths = options.logs if len(models) == 1 else [log.location for log in logs]
+        said = section(number, logs, paths, attempts, options.out)
         print(f"{model}: {said[0]}\n")
         page += [f"## {model}", *said]
     path = options.out / "report.md"

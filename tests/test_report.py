@@ -280,6 +280,15 @@ def test_of_two_models_each_trains_on_its_own_logs(tmp_path, monkeypatch, capsys
     printed = run(monkeypatch, capsys, tmp_path)[1]
     for path in paths.values():
         assert f"build_dataset.py --like {path} --rate 0.25 --count 1000" in printed
+    printed = run(monkeypatch, capsys, paths["openai/one"])[1]
+    assert f"build_dataset.py --like {paths['openai/one']} --rate" in printed
+
+
+def test_a_folder_of_one_model_is_named_as_a_folder(tmp_path, monkeypatch, capsys):
+    for name in "ab":
+        save(log(attempts(10, 10, 5, 2, epochs=25)), tmp_path / "my logs" / f"{name}.eval")
+    printed = run(monkeypatch, capsys, "my logs")[1]
+    assert f"build_dataset.py --like '{tmp_path}/my logs' --rate" in printed
 
 
 def test_as_often_again_is_every_row_of_the_dataset(tmp_path, monkeypatch, capsys):
