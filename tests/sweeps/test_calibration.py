@@ -25,7 +25,7 @@ from scorers.pass_rate import interval
 from tests.sweeps.conftest import in_parallel
 
 NAMES = sorted(RARITY)
-COMMON = zscore([find_rates.RARITY[RARITY[name]] for name in NAMES])
+COMMON = zscore([find_rates.HOW_COMMON[RARITY[name]] for name in NAMES])
 LUCK = np.random.default_rng(0).normal(size=(2000, 1))
 RUNGS, TRIES = (1, 2, 4, 6, 8), 8
 
