@@ -5,8 +5,8 @@ command. The shell around the harness, which the agent cannot trace, turns the p
 the sandbox can imitate these. But an engine answers with 1, too, while a container dies. So it is asked again: a sandbox
 that is dead by then was killed by the agent, unless its engine was restarted during the attempt.
 
-125 to 127: nothing could be started. The engine may be short of something for a moment; the agent can bring this about for
-good, by using up its processes, so what does not pass is its own fault.
+125 to 127: no process could be started. An engine may fail so for a moment. The agent can cause it, too, by using up its
+processes, so if it lasts, it counts as the agent's fault.
 """
 
 from dataclasses import replace
@@ -54,7 +54,7 @@ async def execute(source: str, seconds: int, job: bytes) -> ExecResult[str]:
             return ran
         await sleep(pause)
     if ran.returncode in NOT_STARTED:
-        return replace(ran, stderr=ran.stdout + ran.stderr)  # where why is told, differs
+        return replace(ran, stderr=ran.stdout + ran.stderr)  # one of them says why
     raise RuntimeError(f"the sandbox's engine failed: {ran.stderr or ran.returncode}")
 
 

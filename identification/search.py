@@ -182,6 +182,7 @@ class Stage:
         """The first positions of some sequences that are long enough, all of one checkpoint."""
         length = min(length, max(call.tokens.shape[1] for call in self.calls))
         long = [call for call in self.calls if call.tokens.shape[1] >= length]
+        # the same parameters may stand in another dict
         long = [call for call in long if call.weights["embed"] is long[0].weights["embed"]]
         tokens = np.concatenate([call.tokens[:, :length] for call in long])[:sequences]
         logits = np.concatenate([call.logits[:, :length] for call in long])[:sequences]

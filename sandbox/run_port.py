@@ -1,8 +1,9 @@
 """Runs the submission: `python -I -c <this file> < CALLS`, in the folder of model.py.
 
 CALLS is a pickled list of (weights, tokens). What it tells the host is lines of a word and bytes in hexadecimal:
-`source`, what model.py contains, or `no_file`; `bad_output`, if an answer is none; `logits`, every logit up to then as a
-float64, call after call. Nothing that happens here is trusted: the host takes numbers, as many as it asked for, and compares them.
+`source`, what model.py contains, or `no_file`; `bad_output`, where a call returns no logits; and `logits`, those of all
+calls before that, as float64. Nothing that happens here is trusted: the host takes numbers, as many as it asked for,
+and compares them.
 """
 
 import os

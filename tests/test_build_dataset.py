@@ -162,6 +162,7 @@ def test_fresh_seeds_are_printed_and_kept(tmp_path, monkeypatch, capsys):
         ["--out", "no/such/folder/rows.jsonl"],
         ["--out", "."],
         ["--like", "logs", "--ladder"],
+        ["--departures", "3", "--ladder"],
     ],
 )
 def test_bad_arguments_are_refused_in_one_line(arguments, tmp_path, monkeypatch, capsys):

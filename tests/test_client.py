@@ -18,7 +18,9 @@ SORRY = "I cannot help with that."
 GO_ON = "Please proceed to the next step"
 MISSING = "is a required property"
 DEEP = b64encode(b"[" * 3000 + b"]" * 3000).decode()
-INTERNAL = f"<content-internal>{DEEP}</content-internal>"  # what the client itself writes so
+INTERNAL = (
+    f"<content-internal>{DEEP}</content-internal>"  # how the client marks what it adds to a message
+)
 LONE = "\ud800"  # half a surrogate pair, which UTF-8 cannot hold
 
 UNREADABLE = "(a message that could not be read: "

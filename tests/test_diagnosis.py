@@ -243,10 +243,9 @@ def test_after_a_crash_the_port_is_asked_the_rest(tells_what_came_before):
     )
 
 
-@pytest.mark.parametrize(
-    "fault", [RuntimeError, OSError, MemoryError]
-)  # of the engine, of the host
-def test_what_fails_by_now_is_logged(fault, caplog):
+@pytest.mark.parametrize("fault", [RuntimeError, OSError, MemoryError])
+def test_what_the_engine_or_the_host_breaks_is_logged(fault, caplog):
+    """The grade stands already."""
     calls = build("abc", 1, ORIGINAL)[1:]
 
     async def run_port(calls):
